@@ -36,6 +36,7 @@ ALLOWED = "NAV_ALLOWED_SKIPS"
 
 SHARING = (
     "backends/test_networks.py",
+    "deploy/test_formats_for_processors.py",
     "deploy/test_pytriton_server.py",
     "deploy/test_ray.py",
     "deploy/test_triton_server.py",
@@ -48,6 +49,9 @@ SHARING = (
     "deploy/test_serve_package.py",
 )
 """Files whose tests share a fixture of a wide scope."""
+
+LONGEST = ("pipeline_diffusion", "torch_transformer", "huggingface_text", "jax_flax", "torch_cnn", "tensorrt_resnet")
+"""Examples that take longest, by their test's parameter: begun last, one worker runs them while the others are idle."""
 
 STARTING = re.compile(r"backends/test_(jax|tensorflow|stablehlo|savedmodel|tf2onnx|preserved_)")
 """Files of TensorFlow and JAX: a process takes ten seconds to start these and to compile its first model."""
@@ -92,6 +96,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[object]:
         return (yield)
     finally:
         subprocess.Popen = REAL  # type: ignore[misc]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest: workers then end at about the same time."""
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> int:
+    name = item.name.partition("[")[2].rstrip("]")
+    longest = item.path.name == "test_examples.py" and item.get_closest_marker("slow") and name in LONGEST
+    return LONGEST.index(name) if longest else len(LONGEST)
 
 
 @pytest.hookimpl(optionalhook=True)
