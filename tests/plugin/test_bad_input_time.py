@@ -45,9 +45,9 @@ def test_an_export_that_hangs_fails_and_the_other_formats_are_made(
 ) -> None:
     project(SLOW.format(when="torch.jit.is_tracing()"))
 
-    result = nav("--nav-timeout=20", "--nav-package=out.nav", formats="torchscript-trace,onnx")
+    result = nav("--nav-timeout=10", "--nav-package=out.nav", formats="torchscript-trace,onnx")
 
-    assert failed(result) == {"test_export[torchscript-trace]": "no answer within 20 s"}
+    assert failed(result) == {"test_export[torchscript-trace]": "no answer within 10 s"}
     result.assert_outcomes(passed=4, failed=1, skipped=1)
     models = status(pytester.path / "out.nav")["models_status"]
     assert models["torchscript-trace"]["status"]["ExportTorch2TorchScript"] == "FAIL"

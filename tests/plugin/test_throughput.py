@@ -200,11 +200,11 @@ def test_sizes_of_a_model_without_a_batch_axis_cannot_be_searched(auto: Callable
 
 def test_it_is_configured_beside_the_model_and_in_the_ini_file(dense: Fake, nav: Nav) -> None:
     project = dense(batch_sizes="'auto:8'", latency_budget="5.5")
-    result = nav("--nav-show-config", formats="", profile=True)
+    result = nav("--nav-show-config", "--collect-only", formats="", profile=True)
     result.stdout.fnmatch_lines(["batch_sizes *auto:8  (nav_config)", "latency_budget *5.5  (nav_config)"])
     dense()
     project.makeini("[pytest]\nnav_batch_sizes = auto\nnav_latency_budget = 3\n")
-    result = nav("--nav-show-config", formats="", profile=True)
+    result = nav("--nav-show-config", "--collect-only", formats="", profile=True)
     result.stdout.fnmatch_lines(["batch_sizes *auto  (ini: nav_batch_sizes)", "latency_budget *3.0  (ini: *)"])
 
 
