@@ -39,10 +39,11 @@ def _html(run: RunReport, _: RunOptions) -> str:
 
 
 def _timeline(_: RunReport, options: RunOptions) -> str:
-    from pytest_navigator.core.timeline import FOLDER, read_events
+    from pytest_navigator.core.timeline import read_events
+    from pytest_navigator.engine.workspace import TIMELINE
     from pytest_navigator.reporting.timeline_trace import trace
 
-    return trace(read_events(options.workspace / FOLDER))
+    return trace(read_events(options.workspace / TIMELINE))
 
 
 # Flag -> what makes its text; one without any is not written.
