@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import uuid
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.workspace import Workspace
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.gates.sides import Baseline
+
+
+ISOLATED = "pytest_navigator.engine.isolated"  # by name: a run that only collects does without it
 
 
 @contextmanager
@@ -158,20 +161,21 @@ class Host:
         return next((int(suite.settings.seed) for suite in self.suites.values()), 0)
 
     @contextmanager
-    def building(self, frameworks: Iterable[str] = ()) -> Iterator[None]:
+    def building(self, frameworks: Iterable[str] = (), more: Iterable[str] = ()) -> Iterator[None]:
         """Seed what the user's code draws from while it builds a model or a loader.
 
         Args:
             frameworks: of the model; they are imported first, since nothing can be seeded that is not there yet.
+            more: modules that are needed later and cost less before there is a model.
         """
 
         from pytest_navigator.frameworks.seeding import seeded
+        from pytest_navigator.isolation.uncollected import imported_for_good
 
-        packages = {self.registry.framework(name).package for name in frameworks}
-        # A function of arrays has no package of its own, and draws from numpy as all others do.
-        for name in {"numpy", *packages} - {""} if packages else ():
-            with suppress(Exception):  # the user's own import of it raises that again, where it is seen
-                import_module(name)
+        packages = {self.registry.framework(name).package for name in frameworks} - {""}
+        if packages or frameworks:
+            # A function of arrays has no package of its own, and draws from numpy as all others do.
+            imported_for_good(("numpy", *packages, *more), known=not packages.isdisjoint(sys.modules))
         with seeded(self.seed, self.registry.frameworks.values()):
             yield
 
@@ -181,7 +185,7 @@ class Host:
         if self.options.in_process or not runners:
             return
         modules = [name for r in runners for name in r.requires if r.device == "cpu" and find_spec(name) is not None]
-        self.children.warm_up(list(dict.fromkeys([*modules, *more])))
+        self.children.warm_up(list(dict.fromkeys([*modules, ISOLATED, *more])))
 
     def _warm_runners(self) -> Iterator[RunnerRecord]:
         """Yield what runs files in a child of this very Python."""

@@ -115,6 +115,9 @@ class Format(ABC):
     made_with: ClassVar[tuple[str, ...]] = ()
     """Modules that making it may import, beside what it requires: with another version of one it is made again."""
 
+    exported_by: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    """Source -> modules that an export imports and that take long: they are imported before the model is made."""
+
     reads_with: ClassVar[tuple[str, ...]] = ()
     """What `describe` needs, beside what the runners need: names in `pytest_navigator.devices.requirements`."""
 

@@ -25,6 +25,7 @@ from pytest_navigator.isolation.capture import redirected
 from pytest_navigator.isolation.messages import decode, encode, error_fields
 from pytest_navigator.isolation.numerics import SettingsOnImport, apply_settings
 from pytest_navigator.isolation.pipes import standard
+from pytest_navigator.isolation.uncollected import exempt, uncollected
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import free
 
@@ -113,12 +114,14 @@ class Worker:
         Whoever needs a module that raises imports it again, and fails by itself.
         """
         begin = time.time()
-        for name in names:
-            self.send(encode({"importing": name}))
-            try:
-                importlib.import_module(name)
-            except BaseException as error:
-                self.send(_failed(error, failed=name))
+        with uncollected():
+            for name in names:
+                self.send(encode({"importing": name}))
+                try:
+                    importlib.import_module(name)
+                except BaseException as error:
+                    self.send(_failed(error, failed=name))
+        exempt(known=False)
         self.send(encode({"ready": [begin, time.time()]}))
 
     def answer(self, request: Message, arrays: dict[str, np.ndarray] | None) -> None:

@@ -107,6 +107,17 @@ class Matrix:
             return Step("source")
         return Step("convert" if variant.parent else "export", key)
 
+    def exports(self, ids: Collection[str]) -> list[str]:
+        """Return the formats whose exports are among steps, or come before one of them."""
+        asked = [step for step in self.steps() if step.id in ids]
+        found: dict[str, None] = {}
+        for step in asked:
+            before = self.needs(step)
+            asked += [needed for needed in before if needed not in asked]
+            if step.step == "export":
+                found[self.variants[step.key].format] = None
+        return list(found)
+
     def steps(self) -> list[Step]:
         """Return every step, in the order of the generated tests."""
         return [Step(kind.name, *place) for kind in PLANNED for place in self.each(kind)]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_navigator.configuration.settings import Settings
     from pytest_navigator.engine.live import Provider
     from pytest_navigator.engine.recorded import RecordedBaseline
+    from pytest_navigator.formats.base import Format
     from pytest_navigator.planning.matrix import Matrix
     from pytest_navigator.plugin.expected import NamedFile
     from pytest_navigator.plugin.named import NamedModels
@@ -180,8 +181,22 @@ class Run(Host):
     @contextmanager
     def building_at(self, place: Place | None) -> Iterator[None]:
         """Seed what the user's code draws from while it builds the model of a place, or its loader."""
-        with self.building(self._siblings[place.nodeid].frameworks if place else ()):
+        with self.building(self._siblings[place.nodeid].frameworks if place else (), self._exporters):
             yield
+
+    @cached_property
+    def _exported(self) -> list[tuple[str, Format]]:
+        """What is exported for the steps that are selected, each with its source."""
+        suites = [suite for suite in self.suites.values() if suite.nodeid in self.selected]
+        found = ((s.matrix.framework, name) for s in suites for name in s.matrix.exports(self.selected[s.nodeid]))
+        return [(source, self.registry.format(name)) for source, name in dict.fromkeys(found)]
+
+    @cached_property
+    def _exporters(self) -> list[str]:
+        """The modules that export what is selected; none where an earlier run may have done so."""
+        exported = [] if self.options.resume else self._exported
+        found = (module for source, form in exported for module in form.exported_by.get(source, ()))
+        return list(dict.fromkeys(found))
 
     @cached_property
     def lacking(self) -> tuple[str, ...]:
@@ -194,9 +209,14 @@ class Run(Host):
 
     def warm_up(self, more: Iterable[str] = ()) -> None:
         """Do what every run does; set in this process what the frameworks ask for, before a model is built in it."""
+
+        from pytest_navigator.isolation.uncollected import leave_to_the_system
+
+        leave_to_the_system()
         for name, value in self.environment.items():
             os.environ.setdefault(name, value)
-        super().warm_up(more)
+        runners = [runner for _, form in self._exported for runner in form.runner_specs]
+        super().warm_up([*more, *(module for runner in runners for module in runner.imports)])
 
     def _suite(self, place: Place, model_id: str, parameters: dict[str, Any]) -> CollectedSuite:
         nav_config = place.config(model_id)

@@ -69,6 +69,19 @@ def test_what_no_chosen_runtime_runs_is_not_made_unless_it_is_named(matrix_of):
     assert "trt-rtx-fp16" in matrix_of(runtimes=["cpu"], formats=["trt-rtx-fp16"]).variants
 
 
+@pytest.mark.parametrize(
+    ("selected", "exported"),
+    [
+        (["source", "correctness.torch.TorchCPU"], []),
+        (["profile.onnx.OnnxCPU.batch1", "export.torchscript-script"], ["onnx", "torchscript"]),
+        (["convert.trt-fp16"], ["onnx"]),
+    ],
+)
+def test_a_selection_exports_what_its_steps_need(matrix_of, selected: list[str], exported: list[str]):
+    """Of what it exports, the modules are imported before the model is made."""
+    assert sorted(matrix_of().exports(selected)) == exported
+
+
 def test_a_runner_that_is_no_default_runs_where_it_is_named(matrix_of):
     assert ("trt-fp16", "TensorRTCUDAGraph") in matrix_of(runtimes=["TensorRTCUDAGraph"]).cells
 

@@ -86,6 +86,7 @@ class OnnxFormat(Format):
     file: ClassVar[str] = "model.onnx"
     file_title: ClassVar[str] = "an ONNX file"
     suffixes: ClassVar[tuple[str, ...]] = (".onnx",)
+    exported_by: ClassVar[Mapping[str, tuple[str, ...]]] = {"torch": ("torch.onnx._internal.exporter._core",)}
     reads_with: ClassVar[tuple[str, ...]] = ("onnx",)
     diagnosis: ClassVar[str] = "pytest_navigator.backends.exchange.onnx_diagnosis:OnnxDiagnosis"
     runners = table(

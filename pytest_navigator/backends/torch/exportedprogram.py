@@ -48,6 +48,7 @@ class TorchExportedProgramFormat(Format):
     file_title: ClassVar[str] = "an ExportedProgram"
     suffixes: ClassVar[tuple[str, ...]] = (".pt2", ".pt", ".pth")
     requires: ClassVar[tuple[str, ...]] = ("torch",)
+    exported_by: ClassVar[Mapping[str, tuple[str, ...]]] = {"torch": ("torch.export._trace",)}
     diagnosis: ClassVar[str] = "pytest_navigator.backends.torch.diagnosis:ExportedProgramDiagnosis"
     runners = table(
         "torch-exportedprogram",
