@@ -26,7 +26,7 @@ from pytest_navigator.isolation.messages import decode, encode, error_fields
 from pytest_navigator.isolation.numerics import SettingsOnImport, apply_settings
 from pytest_navigator.isolation.pipes import standard
 from pytest_navigator.isolation.uncollected import exempt, uncollected
-from pytest_navigator.profiling.machine import peak, reset_peak
+from pytest_navigator.profiling.machine import belongs_to, peak, reset_peak
 from pytest_navigator.profiling.memory import free
 
 if TYPE_CHECKING:
@@ -165,6 +165,7 @@ def _inherited(socket: int, lifeline: int, parent: int) -> Connection:
     _die_with_the_parent()
     if os.getppid() != parent:
         sys.exit("the process that started this one has already ended")
+    belongs_to(parent)  # which sleeps while this one measures, but did something just before
     if os.fork() == 0:
         _guard(lifeline, socket)
     os.close(lifeline)

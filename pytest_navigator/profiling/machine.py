@@ -8,13 +8,14 @@ import os
 import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import psutil
     from psutil._ntuples import scputimes as ProcessorTimes
 
 SHORTEST_SAMPLE = 0.05  # s; the kernel counts processor time in steps of 10 ms, so a shorter sample tells nothing
+OLDEST_SAMPLE = 1.0  # s before a short measurement began: what others did before tells nothing of it
 
 MIB = 2**20
 
@@ -27,19 +28,35 @@ class Contention:
     """The share of the processors that others use, from the making of this object on.
 
     "The processors" are those that this process may run on (all of the machine, or what a cpuset leaves); "others" are
-    all processes but this one and its children, and a hypervisor that took the time away. In a container with a
-    processor quota the same is asked of the quota, and the larger share counts.
+    all processes but those of this run (this one, its parent if that has said `belongs_to`, and all below), and a
+    hypervisor that took the time away. In a container with a processor quota the same is asked of the quota, and the
+    larger share counts. Of a measurement that is too short to tell, the one just before it is counted along: nobody
+    waits for the kernel's clock.
     """
+
+    before: ClassVar[_Sample | None] = None
+    """When the measurement before this one began."""
 
     def __init__(self) -> None:
         self._begin = _sample()
 
     def share(self) -> float | None:
-        """Return the share, 0.0 to 1.0; None where the platform does not tell or the sample is too short."""
-        end = _sample()
-        if self._begin is None or end is None or end.wall - self._begin.wall < SHORTEST_SAMPLE:
+        """Return the share, 0.0 to 1.0; None where the platform does not tell or there is too little to tell from."""
+        end, own, before = _sample(), self._begin, Contention.before
+        Contention.before = own
+        if own is None or end is None:
             return None
-        return _share(self._begin, end)
+        short = end.wall - own.wall < SHORTEST_SAMPLE
+        begin = before if short and before and own.wall - before.wall < OLDEST_SAMPLE else own
+        return None if end.wall - begin.wall < SHORTEST_SAMPLE else _share(begin, end)
+
+
+_run = [0]  # The process at the root of the run; 0: this one
+
+
+def belongs_to(pid: int) -> None:
+    """Count what a process and all that it has started do as this run's own work."""
+    _run[0] = pid
 
 
 class _Sample:
@@ -48,7 +65,7 @@ class _Sample:
     def __init__(self, process: psutil.Process) -> None:
         import psutil
 
-        times = _own_processors(process, psutil.cpu_times(percpu=True))
+        times = _own_processors(psutil.Process(), psutil.cpu_times(percpu=True))
         self.wall = time.monotonic()
         self.total = sum(_total(each) for each in times)
         self.busy = self.total - sum(each.idle + getattr(each, "iowait", 0.0) for each in times)
@@ -61,7 +78,7 @@ def _sample() -> _Sample | None:
     import psutil
 
     try:
-        return _Sample(psutil.Process())
+        return _Sample(psutil.Process(_run[0] or None))
     except (OSError, RuntimeError, psutil.Error):
         return None
 

@@ -33,7 +33,7 @@ NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 _WARM_UP_SHARE = 0.1
-_WARM_UP_LENGTH = NS_PER_S // 10  # long enough to tell the contention, and for the processor to reach its clock
+_WARM_UP_LENGTH = NS_PER_S // 40  # long enough for the processor to reach its clock
 _WARM_UP_ROUND = 5
 _STILL_FALLING = 0.95
 

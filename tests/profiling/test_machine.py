@@ -7,6 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 
 from pytest_navigator.profiling import machine
@@ -35,8 +36,43 @@ def strangers() -> Iterator[None]:
         os.kill(int(pid), signal.SIGKILL)
 
 
+@pytest.fixture(autouse=True)
+def first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing was measured before."""
+    monkeypatch.setattr(Contention, "before", None)
+
+
 def test_a_sample_that_is_too_short_tells_nothing() -> None:
     assert Contention().share() is None
+
+
+def test_a_short_measurement_counts_the_one_just_before_it_along() -> None:
+    assert Contention().share() is None
+    time.sleep(0.1)
+
+    assert Contention().share() is not None
+
+
+def test_what_was_long_before_a_short_measurement_tells_nothing_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    Contention().share()
+    time.sleep(0.1)
+    monkeypatch.setattr(machine, "OLDEST_SAMPLE", 0.05)
+
+    assert Contention().share() is None
+
+
+def test_what_the_process_does_that_this_one_belongs_to_is_no_contention(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "_run", [0])
+    machine.belongs_to(os.getppid())
+    begin, before = machine._sample(), psutil.Process(os.getppid()).cpu_times()
+
+    burn(0.2)
+
+    end = machine._sample()
+    assert begin is not None
+    assert end is not None
+    assert end.own - begin.own >= 0.2
+    assert end.own >= before.user
 
 
 @pytest.mark.usefixtures("strangers")

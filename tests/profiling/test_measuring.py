@@ -107,7 +107,7 @@ def test_the_warm_up_takes_a_tenth_of_the_time_limit_at_most() -> None:
 
 
 def test_windows_that_settle_late_count_alone() -> None:
-    warm_up = [10.0] * 10
+    warm_up = [10.0] * 6
     result = profiled(model(*warm_up, *waves(30, 20), then=10))
 
     assert result.stability == "stable"
@@ -116,20 +116,20 @@ def test_windows_that_settle_late_count_alone() -> None:
 
 
 def test_a_model_that_never_settles_is_recorded_as_unstable() -> None:
-    warm_up = [10.0] * 10
+    warm_up = [10.0] * 6
     restless = model(*warm_up, *waves(*[10, 20] * 5))
 
     result = profiled(restless)
 
     assert result.stability == "unstable"
     assert result.window_means == (20.0, 10.0, 20.0)
-    assert restless.calls == 10 + 10 * 25
+    assert restless.calls == 6 + 10 * 25
     assert caveat(result) == "unstable: the means of the last windows are 20, 10, 20 ms"
 
 
 @pytest.mark.parametrize(("last", "stability"), [(11.0, "unstable"), (10.999, "stable")])
 def test_a_deviation_of_exactly_the_stability_percentage_is_not_stable(last: float, stability: str) -> None:
-    warm_up = [10.0] * 10
+    warm_up = [10.0] * 6
     two = replace(DEFAULT, stabilization_windows=2, min_trials=2, max_trials=2)
     ten = 100 / 21  # 10 and 11 are 4.76 % from their mean
 
@@ -177,7 +177,7 @@ def test_a_first_call_that_compiles_leaves_half_of_the_time_to_the_windows() -> 
 
 
 def test_a_model_that_becomes_slow_stops_at_the_limit() -> None:
-    tired = model(*[1.0] * 120, then=500)
+    tired = model(*[1.0] * 45, then=500)
 
     result = profiled(tired, seconds=10)
 
