@@ -250,6 +250,13 @@ class ProfileResult:
         latencies: every timed inference of those windows, in ms.
         window_means: mean latency of each of those windows, in ms.
         fastest: "p50", "p99", ... -> that latency in the window of 20 ms or more in which it is lowest, in ms.
+        quiet: the lowest median of five consecutive calls, and floor: the fastest call, of all that were timed, warm-up
+            included, ms; None in older packages.
+        waited: share of waiting for a processor in the time that threads of the process ran or waited, 0.0 to 1.0;
+            None: nobody tells. threads: how many of them were at work.
+        others: name of another process -> its share of the processors; looked at where threads had to wait only.
+        spinning: settings that would keep threads of the process from spinning, and that nobody had set.
+        tracing: tools that watched the calls and cannot be paused.
     """
 
     batch_size: int | None
@@ -273,6 +280,13 @@ class ProfileResult:
     latencies: tuple[float, ...] = ()
     window_means: tuple[float, ...] = ()
     fastest: dict[str, float] = field(default_factory=dict)
+    quiet: Measure | None = None
+    floor: Measure | None = None
+    waited: Measure | None = None
+    threads: int = 0
+    others: dict[str, float] = field(default_factory=dict)
+    spinning: tuple[str, ...] = ()
+    tracing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

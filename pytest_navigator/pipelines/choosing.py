@@ -74,10 +74,11 @@ def compared(best: Figure, eager: Figure | None) -> Verdict:
         return Verdict(best.key, best.runner, told, None, best.p50_latency, best.caveat, best.spread)
     known = eager.caveat or best.caveat, max(eager.spread, best.spread)
     figures = eager.p50_latency, best.p50_latency, *known
-    gain = times(eager.p50_latency, best.p50_latency)
-    if best.p50_latency < eager.p50_latency:
+    before, after = eager.span.value, best.span.value
+    gain = times(before, after)
+    if after < before:
         return Verdict(best.key, best.runner, f"{gain} as fast", *figures)
-    if known[0] and best.p50_latency < DOUBTFUL * eager.p50_latency:
+    if known[0] and after < DOUBTFUL * before:
         return Verdict(best.key, best.runner, f"{gain} as fast alone, which is in doubt: {known[0]}", *figures)
     reason = f"no format is faster: the best one, {best.place}, has {gain} its speed"
     return Verdict("", "", reason, *figures, slower=True)

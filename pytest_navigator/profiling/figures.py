@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pytest_navigator.core.records import ProfileResult
 
 CONTENDED = 0.2  # Share of the processors, used by others, from which on a figure bears a caveat
+WAITED = 0.2  # Share of waiting from which on a measurement is disturbed; an idle machine has 0.01
 
 FEWEST, MOST = 2, 4  # Digits of a figure
 OFF = 0.005  # Spread of a figure of which nobody knows it: it has three digits
@@ -31,9 +32,13 @@ def caveat(result: ProfileResult) -> str:
         "short": f"short: the time limit left room for {count} inference{'' if count == 1 else 's'}",
     }
     lines = [notes[result.stability]] if result.stability in notes else []
+    if result.waited is not None and result.waited >= WAITED:
+        lines.append(f"its threads waited for processors {100 * result.waited:.0f} % of the time")
     if result.contention is not None and result.contention >= CONTENDED:
         lines.append(used_by_others(result.contention))
-    elif not lines and result.windows and result.contention is None:  # Model Navigator's results have no windows
+    elif (
+        not lines and result.windows and result.contention is None and result.waited is None
+    ):  # Model Navigator's results have no windows
         lines.append("too short to tell whether others used the processors")
     return "; ".join(lines)
 

@@ -14,13 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
 from math import inf
-from statistics import fmean
+from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.records import ProfileResult
 from pytest_navigator.profiling import machine
 from pytest_navigator.profiling.fastest import fastest
-from pytest_navigator.profiling.figures import rate
+from pytest_navigator.profiling.figures import WAITED, rate
+from pytest_navigator.profiling.quiet import RUN, quietest
+from pytest_navigator.profiling.waiting import Others, Waiting, spinning, tracing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +39,10 @@ _WARM_UP_LENGTH = NS_PER_S // 40  # long enough for the processor to reach its c
 _WARM_UP_ROUND = 5
 _STILL_FALLING = 0.95
 
+_SEEK = NS_PER_S // 2
+_PAUSE = 0.01  # s
+_AGREE, _ALIKE = 3, 1.05  # So many bursts within so much of the fastest one
+
 
 def measure(
     call: Callable[[], object],
@@ -46,6 +52,7 @@ def measure(
     seconds: float = 10.0,
     gpu_clock: Callable[[], float | None] | None = None,
     clock: Callable[[], int] = time.perf_counter_ns,
+    waiting: Callable[[], Waiting | None] = Waiting,
 ) -> ProfileResult:
     """Time a call until its latency is stable.
 
@@ -60,21 +67,64 @@ def measure(
             the first call took more (it may compile).
         gpu_clock: asked after each window, in MHz; None: not recorded.
         clock: in ns.
+        waiting: begins to count what threads wait; where they do, quiet calls are looked for, for half a second more.
     """
-    contention = machine.Contention()
+    contention, wait = machine.Contention(), waiting()
     limit = round(seconds * NS_PER_S)
     begin = clock()
-    _warm_up(_Stopwatch(call, clock, begin + round(limit * _WARM_UP_SHARE), floor=1))
+    rounds = _warm_up(_Stopwatch(call, clock, begin + round(limit * _WARM_UP_SHARE), floor=1))
     smallest = SMALLEST_WINDOW if windows.interval is not None else min(SMALLEST_WINDOW, windows.size)
     watch = _Stopwatch(call, clock, max(begin + limit, clock() + limit // 2), floor=smallest)
     trials, stability, clocks = _run(watch, windows, gpu_clock)
+    share = contention.share()
     return summary(
         trials[-windows.stabilization_windows :],
         batch_size,
         stability=stability,
-        contention=contention.share(),
+        contention=share,
         avg_gpu_clock=fmean(clocks) if clocks else None,
+        **_quiet(watch, [*rounds, *trials], wait.found() if wait else None),
     )
+
+
+def _quiet(watch: _Stopwatch, timed: list[list[int]], found: tuple[float, int] | None) -> dict[str, Any]:
+    """Return what the quietest calls took, and what disturbed the others; looks for more where threads had to wait."""
+    waited, threads = found or (None, 0)
+    others: dict[str, float] = {}
+    if waited is not None and waited >= WAITED:
+        beside = Others()
+        timed = [*timed, *_seek(watch)]
+        others = beside.shares()
+    floor = min(min(each) for each in timed if each) / NS_PER_MS
+    quiet = quietest(timed) / NS_PER_MS
+    return {
+        "quiet": quiet,
+        "floor": floor,
+        "waited": waited,
+        "threads": threads,
+        "others": others,
+        "spinning": spinning(),
+        "tracing": tracing(),
+    }
+
+
+def _seek(watch: _Stopwatch) -> list[list[int]]:
+    """Time a few calls at a time, with pauses, until some of them agree on the fastest.
+
+    After a pause threads that spun sleep, and the scheduler owes the process a turn: beside busy loops three times as
+    many calls were quiet.
+    """
+    end = min(watch.deadline, watch.clock() + _SEEK)
+    bursts: list[list[int]] = []
+    while watch.clock() < end and not _agree(bursts):
+        time.sleep(_PAUSE)
+        bursts.append(_Stopwatch(watch.call, watch.clock, end, floor=1).time(RUN, RUN, 0))
+    return bursts
+
+
+def _agree(bursts: list[list[int]]) -> bool:
+    medians = sorted(median(each) for each in bursts if len(each) == RUN)
+    return len(medians) >= _AGREE and medians[_AGREE - 1] <= _ALIKE * medians[0]
 
 
 def timed(call: Callable[[], object], clock: Callable[[], int], seconds: float, least: int) -> list[int]:
@@ -145,12 +195,16 @@ class _Stopwatch:
         return latencies
 
 
-def _warm_up(watch: _Stopwatch) -> None:
+def _warm_up(watch: _Stopwatch) -> list[list[int]]:
+    """Return the latencies of calls until they do not get faster any more."""
     # A compiler, a cache or a clock that rises makes the first ones slower than all that follow.
     enough = watch.clock() + _WARM_UP_LENGTH
-    before, latency = inf, fmean(watch.time(1, 1, 0))
+    rounds = [watch.time(1, 1, 0)]
+    before, latency = inf, fmean(rounds[0])
     while latency < before * _STILL_FALLING and latency < watch.left():
-        before, latency = latency, fmean(watch.time(_WARM_UP_ROUND, sys.maxsize, enough)[-_WARM_UP_ROUND:])
+        rounds.append(watch.time(_WARM_UP_ROUND, sys.maxsize, enough))
+        before, latency = latency, fmean(rounds[-1][-_WARM_UP_ROUND:])
+    return rounds
 
 
 def _run(

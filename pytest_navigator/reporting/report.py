@@ -16,6 +16,7 @@ from pytest_navigator.package.query.results import MADE
 from pytest_navigator.planning.groups import left_out
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.reporting.budgets import budgets
+from pytest_navigator.reporting.disturbances import disturbances
 from pytest_navigator.reporting.generations import generations
 from pytest_navigator.reporting.interpreters import interpreters
 from pytest_navigator.reporting.quantizations import quantizations
@@ -73,6 +74,7 @@ def summary(results: Results) -> list[str]:
         *_not_made(results),
         *_declined(results),
         *strategies(results),
+        *disturbances(results),
         *searches(results),
         *generations(results),
         *budgets(results),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from math import hypot
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import ThroughputFacts, facts_of, profile_result
 from pytest_navigator.core.records import earlier_text
+from pytest_navigator.gates.ranking import ratio_range
 from pytest_navigator.package.query.strategies import best, figures_of
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.profiling.search import NEARLY
@@ -28,6 +30,8 @@ STRATEGIES = ("Strategy", "p50 latency [ms]", "Throughput at p50 [infer/sec]", "
 
 
 ABOUT = 0.02  # Spread of a figure of a search, which times a size for a moment
+APART = 0.9  # Of the median: what the quietest calls take at most where they are shown beside it
+COARSEST = 0.05  # Spread of the ends of a range
 COARSE = 0.005  # Spread of a speed-up, at least: nobody reads four digits of it
 
 
@@ -63,8 +67,13 @@ class Measured:
 
 
 def p50(figure: Figure) -> str:
-    """Return a latency in ms, marked if there is something to know about it."""
-    return rounded(figure.p50_latency, figure.spread) + _mark(figure)
+    """Return a latency in ms, marked if there is something to know about it, and that of the quietest calls if lower.
+
+    A disturbed one has "322* (0.39)": half of its calls took 322 ms, and the quietest ones 0.39.
+    """
+    shown, span = rounded(figure.p50_latency, figure.spread) + _mark(figure), figure.span
+    apart = span.disturbed and span.value < APART * figure.p50_latency
+    return f"{shown} ({rounded(span.value, ABOUT)})" if apart else shown
 
 
 def throughput(figure: Figure) -> str:
@@ -77,9 +86,20 @@ def _mark(*figures: Figure) -> str:
 
 
 def _ratio(source: Figure, figure: Figure) -> str:
-    """Return a speed-up, which is as uncertain as its two figures together, and has the caveat of either."""
+    """Return a speed-up, which is as uncertain as its two figures together, and has the caveat of either.
+
+    One of disturbed figures is that of the quietest calls, with the range that it may be in: "2.1x* (0.9-4.2x)".
+    """
     spread = 0.0 if source == figure else hypot(source.spread, figure.spread)
-    return f"{rounded(source.p50_latency / figure.p50_latency, max(spread, COARSE))}x{_mark(source, figure)}"
+    ratio = f"{rounded(source.span.value / figure.span.value, max(spread, COARSE))}x{_mark(source, figure)}"
+    limits = None if source == figure else ratio_range(source.span, figure.span)
+    return f"{ratio} ({_range(*limits)})" if limits else ratio
+
+
+def _range(least: float, most: float) -> str:
+    if math.isinf(most):
+        return f"{rounded(least, COARSEST)}x or more" if least else "any"
+    return f"{rounded(least, COARSEST)}-{rounded(most, COARSEST)}x"
 
 
 def strategies(results: Results) -> list[str]:

@@ -58,7 +58,7 @@ def model(*latencies: float, then: float = 1.0) -> Model:
 def profiled(
     model: Model, windows: Windows = DEFAULT, batch_size: int | None = 1, seconds: float = 10
 ) -> ProfileResult:
-    return measure(model, windows, batch_size=batch_size, seconds=seconds, clock=model.clock)
+    return measure(model, windows, batch_size=batch_size, seconds=seconds, clock=model.clock, waiting=lambda: None)
 
 
 def waves(*means: float, size: int = 25) -> list[float]:

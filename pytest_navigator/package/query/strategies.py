@@ -1,5 +1,9 @@
 """Which runner is the best one: Model Navigator's strategies (pure).
 
+They rank by the latencies that were measured; a disturbed one counts by its quietest calls, which it has shown that it
+can have. Where that leaves open which one is faster, the smallest figure that was seen is the smaller risk, and
+`gates.ranking` says what it leaves open; of equal ones the first of the suite is chosen.
+
 The summary of a run, `--nav-keep=best`, status.yaml and `Package.get_runner` choose by this code.
 """
 
@@ -16,6 +20,7 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.results import combined
 from pytest_navigator.profiling.figures import caveat, rate, spread
+from pytest_navigator.profiling.quiet import Span, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -31,6 +36,7 @@ class Figure:
     Attributes:
         caveat: what a reader of both must know ("unstable: ..."); "" for nothing.
         spread: by what share they may be others.
+        undisturbed: what the latency is without what disturbed the measurement; None: nobody knows, the p50.
     """
 
     key: str
@@ -40,11 +46,22 @@ class Figure:
     throughput: float
     caveat: str = ""
     spread: float = 0.0
+    undisturbed: Span | None = None
 
     @property
     def place(self) -> str:
         """What is measured, for people."""
         return f"{self.key} on {self.runner}"
+
+    @property
+    def span(self) -> Span:
+        """What runners are ranked by: the p50 latency, where it is disturbed that of the quietest calls; in ms."""
+        return self.undisturbed or Span(self.p50_latency, self.p50_latency, self.p50_latency)
+
+    @property
+    def rank(self) -> float:
+        """The throughput at that latency, in infer/s."""
+        return self.throughput * self.p50_latency / self.span.value if self.span.value else self.throughput
 
 
 class Strategy(ABC):
@@ -73,7 +90,7 @@ class MaxThroughputStrategy(Strategy):
 
     def choose(self, figures: Sequence[Figure]) -> Figure:
         """Return the figure with the largest throughput."""
-        return max(figures, key=lambda figure: figure.throughput)
+        return max(figures, key=lambda figure: figure.rank)
 
 
 @dataclass(frozen=True)
@@ -82,7 +99,7 @@ class MinLatencyStrategy(Strategy):
 
     def choose(self, figures: Sequence[Figure]) -> Figure:
         """Return the figure with the smallest p50 latency."""
-        return min(figures, key=lambda figure: figure.p50_latency)
+        return min(figures, key=lambda figure: figure.span.value)
 
 
 @dataclass(frozen=True)
@@ -110,12 +127,12 @@ class MaxThroughputWithLatencyBudgetStrategy(Strategy):
         Raises:
             StrategyError: every runner is slower.
         """
-        fitting = [figure for figure in figures if figure.p50_latency <= self.latency_budget]
+        fitting = [figure for figure in figures if figure.span.value <= self.latency_budget]
         if not fitting:
             best = MinLatencyStrategy().choose(figures)
             raise StrategyError(
                 f"{self.name}: no runner is within {self.latency_budget:g} ms; the smallest p50 latency is "
-                f"{best.p50_latency:.4g} ms ({best.place})"
+                f"{best.span.value:.4g} ms ({best.place})"
             )
         return MaxThroughputStrategy().choose(fitting)
 
@@ -131,8 +148,8 @@ class MaxThroughputAndMinLatencyStrategy(Strategy):
             StrategyError: these are two runners.
         """
         latency, throughput = MinLatencyStrategy().choose(figures), MaxThroughputStrategy().choose(figures)
-        most = {figure.place for figure in figures if figure.throughput == throughput.throughput}
-        fastest = [figure for figure in figures if figure.p50_latency == latency.p50_latency]
+        most = {figure.place for figure in figures if figure.rank == throughput.rank}
+        fastest = [figure for figure in figures if figure.span.value == latency.span.value]
         both = [figure for figure in fastest if figure.place in most]
         if not both:
             raise StrategyError(
@@ -310,4 +327,4 @@ def _figure(outcome: Outcome, runner: str, result: ProfileResult) -> Figure:
     latency, batch_size = result.p50_latency, result.batch_size
     throughput = rate(latency, batch_size) if latency > 0 else result.throughput
     noted = "; ".join(filter(None, (earlier_text(*outcome.earlier), caveat(result))))
-    return Figure(outcome.key, runner, batch_size, latency, throughput, noted, spread(result))
+    return Figure(outcome.key, runner, batch_size, latency, throughput, noted, spread(result), span(result))

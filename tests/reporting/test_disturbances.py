@@ -1,0 +1,77 @@
+"""The summary says which rankings are within the disturbance, between which runners, and what would help."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_navigator.package.query.strategies import best
+from pytest_navigator.reporting.report import summary
+from tests.package import recorded
+
+if TYPE_CHECKING:
+    from pytest_navigator.package.query.results import Results
+
+TRACE = "profile.torchscript-trace.TorchScriptCPU.batch1"
+SPINNING = {
+    "waited": 0.6,
+    "threads": 2,
+    "spinning": ["OMP_WAIT_POLICY=passive"],
+    "others": {"yes": 0.5},
+    "tracing": ["coverage"],
+}
+
+
+def measured(worker: str = "", **disturbed: dict[str, Any]) -> Results:
+    """Results with other figures of some runners, at batch 1, by the start of their keys."""
+    steps = []
+    for step in recorded.outcomes():
+        known = next((more for key, more in disturbed.items() if step.key.startswith(key)), None)
+        if step.step == "profile" and step.batch == "batch1" and known and step.passed:
+            step = replace(step, data={"result": {**step.data["result"], **known}, "worker": worker})
+        if step.batch != "batchmax":
+            steps.append(step)
+    return recorded.results(steps)
+
+
+def lines(results: Results) -> list[str]:
+    return [line for line in summary(results) if line.startswith("disturbed: ")]
+
+
+def test_quiet_calls_are_chosen_where_the_median_is_of_the_machine() -> None:
+    found = measured(torchscript={"p50_latency": 370.0, "quiet": 0.4, "floor": 0.39, **SPINNING})
+    assert {figure.key for _, figure in best(found).winners} == {"torchscript-trace"}
+    assert lines(found) == []
+    row = next(line for line in summary(found) if line.startswith("  torchscript-trace"))
+    assert " 370* (0.40) " in row
+    assert "2.50x* (2.5-5.1x)" in row
+
+
+def test_an_order_within_the_disturbance_is_said_with_what_would_help() -> None:
+    found = measured(torchscript={"p50_latency": 370.0, "quiet": 1.5, "floor": 1.4, **SPINNING})
+
+    order, advice = lines(found)
+    assert order == (
+        "disturbed: MaxThroughputStrategy, MinLatencyStrategy: the order is within the disturbance; torch on TorchCPU "
+        "was seen to be fastest (1.0 ms), torchscript-trace on TorchScriptCPU (0.70 to 1.5 ms) may be faster"
+    )
+    assert advice == (
+        "disturbed: what would help: OMP_WAIT_POLICY=passive (threads that spin kept others waiting for 60 % of the "
+        "time); nothing beside it (yes used 50 %); -p no:cov (coverage watches every call)"
+    )
+
+
+def test_what_is_slower_in_any_case_leaves_the_order_as_it_is() -> None:
+    assert lines(measured(torchscript={"p50_latency": 370.0, "quiet": 9.0, "floor": 8.0, **SPINNING})) == []
+
+
+def test_of_equal_figures_the_first_of_the_suite_is_chosen() -> None:
+    same = {"p50_latency": 5.0, "quiet": 1.0, "floor": 0.9, **SPINNING}
+    found = measured(torch=same)  # both: torchscript-trace begins alike
+    assert {figure.key for _, figure in best(found).winners} == {"torch"}
+    assert "torchscript-trace on TorchScriptCPU (0.45 to 1.0 ms) may be faster" in lines(found)[0]
+
+
+def test_where_nobody_knows_who_it_was_the_share_of_others_is_said() -> None:
+    found = measured(torchscript={"p50_latency": 1.1, "contention": 0.5})
+    assert lines(found)[1].endswith("what would help: nothing beside it (others used 50 % of the processors)")
