@@ -20,6 +20,7 @@ from collections import Counter
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.configuration.profile_config import OptimizationProfile
@@ -65,9 +66,15 @@ def report(folder: Path, runs: int, loads: list[str]) -> None:
         for what, judge in (("before", by_medians), ("now", by_quiet_calls)):
             pairs = Counter(judge(pair, truth) for each in found for pair in pairs_of(each))
             print(f"{load:9}{what:7}", ", ".join(f"{pairs[word]} {word}" for word in ("right", "marked", "wrong")))
-        shown = [abs(ms - truth[name]) / truth[name] for each in found for name, ms in medians(each).items()]
-        quiet = [abs(span(result).value - truth[name]) / truth[name] for each in found for name, result in each.items()]
-        print(f"{load:9}off by, at most: medians {max(shown):.0%}, quiet calls {max(quiet):.0%}", flush=True)
+        shown = [off(ms, truth[name]) for each in found for name, ms in medians(each).items()]
+        quiet = [off(span(result).value, truth[name]) for each in found for name, result in each.items()]
+        told = (f"{what} {median(each):.2f} ({max(each):.2f})" for what, each in (("median", shown), ("quiet", quiet)))
+        print(f"{load:9}times the truth, half of them at most (all):", ", ".join(told), flush=True)
+
+
+def off(ms: float, true: float) -> float:
+    """Return how many times as large as the true latency one is, or as small."""
+    return max(ms / true, true / ms)
 
 
 def medians(found: Measured) -> dict[str, float]:

@@ -134,21 +134,23 @@ def test_a_measurement_has_quiet_figures_of_every_call_that_was_timed() -> None:
 
 
 def test_quiet_calls_are_looked_for_where_threads_wait() -> None:
-    calls = 0
+    quiet, ended = 0, time.perf_counter()
 
     class Busy(Waiting):
         def found(self) -> tuple[float, int]:
             return 0.6, 2
 
     def call() -> None:
-        nonlocal calls
-        calls += 1
-        time.sleep(0.002 if calls < 150 else 0.0005)
+        """Take a tenth of the time after a pause."""
+        nonlocal quiet, ended
+        quiet = 5 if time.perf_counter() - ended > 0.008 else quiet - 1
+        time.sleep(0.0003 if quiet > 0 else 0.003)
+        ended = time.perf_counter()
 
     result = measure(call, OptimizationProfile().windows(), batch_size=1, seconds=5, waiting=Busy)
 
     assert (result.waited, result.threads) == (0.6, 2)
-    assert calls > result.request_count + 50  # warm-up, windows, and bursts of five
+    assert result.quiet < 0.5 * result.p50_latency
     assert all(0 < share <= 1 for share in result.others.values())
 
 
