@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.comparison.divergence import Divergence  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.comparison.tolerances import Rule  # noqa: TC001 (cattrs reads the annotation)
-from pytest_navigator.core.execution import GraphBreaks, NodeAssignment  # noqa: TC001 (cattrs reads the annotation)
+from pytest_navigator.core.execution import Compilation, GraphBreaks, NodeAssignment  # noqa: TC001 (cattrs reads the annotation)
 from pytest_navigator.core.facts import Facts, facts_of
 from pytest_navigator.core.records import OutputReport  # noqa: TC001 (cattrs reads the annotation)
 
@@ -24,7 +24,8 @@ class CorrectnessFacts(Facts):
         cases: how many comparisons there were.
         rules: output -> what judged it.
         divergence: where the numbers first go another way; None: it was not looked for.
-        nodes: what runs each node of an ONNX file; graph_breaks: of a compiled model; None: not of this runner.
+        nodes: what runs each node of an ONNX file; graph_breaks, compilation: of a compiled model; None: not of
+            this runner.
         tokens: that the runner chose in a generation; ties: those of them that are not the source's, whose scores are
             as good as equal there.
     """
@@ -37,6 +38,7 @@ class CorrectnessFacts(Facts):
     divergence: Divergence | None = None
     nodes: NodeAssignment | None = None
     graph_breaks: GraphBreaks | None = None
+    compilation: Compilation | None = None
     tokens: int | None = None
     ties: int | None = None
 

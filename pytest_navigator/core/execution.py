@@ -100,6 +100,32 @@ class GraphBreaks:
         return ", ".join(each.text for each in self.named[:SHOWN]) + more
 
 
+@dataclass(frozen=True)
+class Compilation:
+    """What a compiler has done in a step.
+
+    Attributes:
+        seconds: that the calls took which compiled, in s.
+        graphs: how many were compiled: one for each set of shapes that no other one is for, and part of the model.
+        cached: those of them that were taken from what an earlier process has compiled.
+    """
+
+    seconds: float = 0.0
+    graphs: int = 0
+    cached: int = 0
+
+    def __add__(self, other: Compilation) -> Compilation:
+        return Compilation(self.seconds + other.seconds, self.graphs + other.graphs, self.cached + other.cached)
+
+    @property
+    def text(self) -> str:
+        """`2 graphs in 5.9 s, 2 of them from the cache`; "" where nothing was compiled."""
+        if not self.graphs:
+            return ""
+        earlier = f", {self.cached} of them from a cache" if self.cached else ""
+        return f"{self.graphs} graph{'' if self.graphs == 1 else 's'} in {self.seconds:.1f} s{earlier}"
+
+
 def provider_text(provider: str) -> str:
     """Return what people call an execution provider: "the CPU", "CUDA"."""
     return "the CPU" if provider == CPU else provider.removesuffix("ExecutionProvider")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from pytest_navigator.core.execution import Compilation  # noqa: TC001  # cattrs reads annotations
 from pytest_navigator.core.plain import JSON, fields_of, structured
 from pytest_navigator.core.records import (  # noqa: TC001  # cattrs reads annotations
     Case,
@@ -230,6 +231,7 @@ class ProfileFacts(Facts):
         result: the figures.
         settings: that the runner had.
         source_device: where the live model was.
+        compilation: what was compiled before it was timed; None: it is no compiler.
     """
 
     steps = ("profile",)
@@ -237,6 +239,7 @@ class ProfileFacts(Facts):
     result: ProfileResult | None = None
     settings: dict[str, JSON] | None = None
     source_device: str | None = None
+    compilation: Compilation | None = None
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.engine import compiled
 from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_navigator.engine.context import Context
+    from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner
 
 
@@ -27,9 +29,34 @@ def live_runner(context: Context, *, recording: bool = False) -> Iterator[Runner
     Args:
         recording: see `Runner.recording`.
     """
-    source = context.live.source()
-    kind = runner_class(context.runner)
-    active = kind(source, context.folder.signature, context.variant.parameters)
-    active.recording = recording
-    with live_section(context.log, context.limit), source.preserved(), active as runner:
+    kind, source = runner_class(context.runner), context.live.source()
+
+    def made() -> Runner:
+        runner = kind(source, context.folder.signature, context.variant.parameters)
+        runner.recording = recording
+        return runner
+
+    loaded = _kept(context, source, made) if kind.keeps else made()
+    with live_section(context.log, context.limit), source.preserved(), loaded as runner:
         yield runner
+
+
+@contextmanager
+def _kept(context: Context, source: Source, made: Callable[[], Runner]) -> Iterator[Runner]:
+    """Give a runner that compiles: the one of an earlier step, or another one with what an earlier run has compiled."""
+    known = made()
+
+    def load() -> Runner:
+        compiled.recall(context, known)
+        known.activate()
+        return known
+
+    def fits(kept: Runner) -> bool:
+        same = getattr(kept.artifact, "model", None) is getattr(source, "model", kept)
+        alike = (kept.parameters, kept.signature) == (known.parameters, known.signature)
+        return same and alike and (kept.recording or not known.recording)
+
+    cell = context.suite.nodeid, context.variant.key, context.runner.name
+    with context.host.kept.one(cell, load, fits) as runner:
+        yield runner
+        compiled.remember(context, runner)

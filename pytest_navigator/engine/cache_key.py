@@ -9,16 +9,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING
 
-from pytest_navigator.core.plain import plain
-from pytest_navigator.devices.requirements import CHECKS
-from pytest_navigator.engine.cache.libraries import PROGRAMS
-from pytest_navigator.engine.identity import classes, facts
+from pytest_navigator.engine.identity import common
 from pytest_navigator.engine.steps import STEPS
-from pytest_navigator.engine.versions import versioned, versions_of
 from pytest_navigator.errors import NavigatorError
 
 if TYPE_CHECKING:
-    from pytest_navigator.core.plain import JSON
     from pytest_navigator.engine.context import Context
 
 
@@ -38,22 +33,5 @@ def name_of(context: Context) -> str:
         return ""  # the step itself says what is wrong
     if content is None:
         return ""
-    text = json.dumps({**_common(context), **content}, sort_keys=True)
+    text = json.dumps({**common(context), **content}, sort_keys=True)
     return f"{step.step}-{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _common(context: Context) -> dict[str, JSON]:
-    used = classes(context)
-    requires = [*versioned(context), *(name for kind in used for name in getattr(kind, "requires", ()))]
-    modules = [
-        *(name for name in requires if name not in CHECKS or name in PROGRAMS),
-        *(kind.__module__ for kind in used),
-    ]
-    return {**facts(context), "signature": plain(context.folder.signature), "versions": _versions(context, modules)}
-
-
-def _versions(context: Context, modules: list[str]) -> JSON:
-    """Return those of what the modules come from and depend on; of another Python, what is known of it at all."""
-    found = versions_of(context, (), modules)
-    known: JSON = found.get("versions", found)
-    return known

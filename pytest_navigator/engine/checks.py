@@ -64,7 +64,14 @@ def compare(
         if kept:
             save_npz(keep / f"{i}.npz", {name: actual[name] for name in kept if name in actual})
     reports = tuple(comparison.reports())
-    return CorrectnessFacts(reports, len(cases), dict(rules), nodes=runner.nodes(), graph_breaks=runner.graph_breaks())
+    return CorrectnessFacts(
+        reports,
+        len(cases),
+        dict(rules),
+        nodes=runner.nodes(),
+        graph_breaks=runner.graph_breaks(),
+        compilation=runner.compilation(),
+    )
 
 
 def decode(

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.ahead import Ahead
     from pytest_navigator.engine.cache.store import Store
     from pytest_navigator.engine.children import Children
+    from pytest_navigator.engine.kept import KeptRunners
     from pytest_navigator.engine.suite import Suite
     from pytest_navigator.engine.workspace import Workspace
     from pytest_navigator.formats.registry import Registry
@@ -219,6 +220,18 @@ class Host:
 
         return Children(self.project, self.workspace.devices, lambda: self.environment)
 
+    @cached_property
+    def kept(self) -> KeptRunners:
+        """Runners of live models that stay loaded, in this process."""
+        from pytest_navigator.engine.kept import KeptRunners
+
+        return KeptRunners()
+
+    def let_go(self) -> None:
+        """Free what is loaded of live models: a model goes."""
+        if "kept" in vars(self):
+            self.kept.clear()
+
     def write_manifests(
         self, verify: Mapping[str, dict[str, tuple[str, str]]], baselines: Mapping[str, Baseline] | None = None
     ) -> None:
@@ -251,6 +264,7 @@ class Host:
     def close(self) -> None:
         """End what this process started."""
         self.progress.close()
+        self.let_go()
         if cache := vars(self).get("cache"):
             cache.close()
         if "://" in (self.options.baseline or "") and not self.worker:

@@ -11,10 +11,11 @@ from pytest_navigator.core.described import code_in
 from pytest_navigator.core.facts import SourceFacts, ThroughputFacts, facts_of
 from pytest_navigator.core.plain import plain
 from pytest_navigator.core.steps import KINDS
+from pytest_navigator.devices.requirements import CHECKS
 from pytest_navigator.engine import gpu, vouching
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.code import code_of
-from pytest_navigator.engine.cache.libraries import versions_here
+from pytest_navigator.engine.cache.libraries import PROGRAMS, versions_here
 from pytest_navigator.engine.loader import loader_record
 from pytest_navigator.engine.versions import gpu_of, required, versioned, versions_of
 from pytest_navigator.isolation.numerics import current_settings
@@ -135,3 +136,21 @@ def more(context: Context) -> JSON:
 def libraries(context: Context) -> tuple[str, ...]:
     """Return the names of what a step's outcome may depend on, where it is installed."""
     return (*LIBRARIES, *versioned(context))
+
+
+def common(context: Context) -> dict[str, JSON]:
+    """Return what every entry of the cache depends on: the facts, the signature, the versions of all that is used."""
+    used = classes(context)
+    requires = [*versioned(context), *(name for kind in used for name in getattr(kind, "requires", ()))]
+    modules = [
+        *(name for name in requires if name not in CHECKS or name in PROGRAMS),
+        *(kind.__module__ for kind in used),
+    ]
+    return {**facts(context), "signature": plain(context.folder.signature), "versions": _versions(context, modules)}
+
+
+def _versions(context: Context, modules: list[str]) -> JSON:
+    """Return those of what the modules come from and depend on; of another Python, what is known of it at all."""
+    found = versions_of(context, (), modules)
+    known: JSON = found.get("versions", found)
+    return known

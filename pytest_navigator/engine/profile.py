@@ -11,6 +11,7 @@ from pytest_navigator.core.facts import ProfileFacts, ThroughputFacts, as_data, 
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.steps import BEST, KNEE, batch_of, step_id
 from pytest_navigator.engine import gpu, isolated
+from pytest_navigator.engine.active import live_runner
 from pytest_navigator.engine.content import content_of
 from pytest_navigator.engine.context import Result
 from pytest_navigator.engine.made_sizes import made_sizes
@@ -18,12 +19,10 @@ from pytest_navigator.engine.scripts import write_profiling
 from pytest_navigator.engine.step_code import StepCode
 from pytest_navigator.engine.timing_sample import timed_batch
 from pytest_navigator.errors import NotApplicable
-from pytest_navigator.isolation.live_section import live_section
 from pytest_navigator.profiling.fastest import CALLS
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.machine import peak, reset_peak
 from pytest_navigator.profiling.memory import PeakMemory
-from pytest_navigator.runners.spec import runner_class
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,13 +106,11 @@ def measured(context: Context, batch_size: int | None) -> ProfileFacts:
 def _live(context: Context, sample: str, batch_size: int | None, seconds: float) -> ProfileFacts:
     from pytest_navigator.engine import checks
 
-    source, kind = context.live.source(), runner_class(context.runner)
     reset_peak()
     memory = PeakMemory()
-    active = kind(source, context.folder.signature, context.variant.parameters)
-    with live_section(context.log, context.limit), source.preserved(), active as runner:
+    with live_runner(context) as runner:
         result = checks.profile(runner, context.folder.path, sample, batch_size, windows(context), seconds, memory)
-        return ProfileFacts(replace(result, peak_memory=peak()), runner.settings())
+        return ProfileFacts(replace(result, peak_memory=peak()), runner.settings(), compilation=runner.compilation())
 
 
 def windows(context: Context) -> Windows:

@@ -226,6 +226,11 @@ class Session:
         with self.run.building_at(collection.place_of(item_of(request))):
             return (yield)
 
+    def pytest_fixture_post_finalizer(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Let go of the model with its fixture."""
+        if fixturedef.argname in (MODEL, PIPELINE):
+            self.run.let_go()
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.CollectReport | pytest.TestReport) -> tuple[str, str, str] | None:
         """Let `-v` say that an outcome is an earlier run's, and of when."""

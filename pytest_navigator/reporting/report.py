@@ -16,6 +16,7 @@ from pytest_navigator.package.query.results import MADE
 from pytest_navigator.planning.groups import left_out
 from pytest_navigator.planning.here import elsewhere, steps
 from pytest_navigator.reporting.budgets import budgets
+from pytest_navigator.reporting.compilations import compilations
 from pytest_navigator.reporting.disturbances import disturbances
 from pytest_navigator.reporting.generations import generations
 from pytest_navigator.reporting.interpreters import interpreters
@@ -113,6 +114,7 @@ def notes(results: Results) -> list[str]:
     """Return what else there is to know of a suite, a line each: what was not checked, caveats, skips, machines."""
     return [
         *quantizations(results),
+        *compilations(results),
         *unchecked_lines(results),
         *caveats(results),
         *_earlier(results.outcomes),

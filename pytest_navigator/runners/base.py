@@ -6,13 +6,13 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
     from typing import Self
 
     import numpy as np
 
-    from pytest_navigator.core.execution import GraphBreaks, NodeAssignment
+    from pytest_navigator.core.execution import Compilation, GraphBreaks, NodeAssignment
     from pytest_navigator.core.plain import JSON, Parameters
     from pytest_navigator.core.records import Signature
     from pytest_navigator.core.script_parts import RunnerCode, Subject
@@ -57,6 +57,9 @@ class Runner(ABC):
     live: ClassVar[bool] = False
     """Whether it runs the live model, and so in the process that holds it, instead of a file."""
 
+    keeps: ClassVar[bool] = False
+    """Whether a live runner stays loaded for the next steps of its cell: it compiles when it is called first."""
+
     single_thread: bool = False
     """Whether a session has to compute in the thread that calls it, and wait without spinning where it cannot.
 
@@ -98,6 +101,24 @@ class Runner(ABC):
             One array per output of the artifact: by the names of `signature.outputs`, in their order; an artifact that
             returns more or fewer outputs returns them as `output__{i}` so that the comparison can say so.
         """
+
+    def rest(self) -> None:  # noqa: B027  # most hold nothing
+        """Give back what `bind` holds, between two steps that it stays loaded for."""
+
+    def compilation(self) -> Compilation | None:
+        """Return what it has compiled since the last time that this was asked; None: it does not compile."""
+        return None
+
+    def made_of(self) -> tuple[str, Sequence[type]]:
+        """Return the structure of the model that it compiles, as text without weights, and the classes of its parts."""
+        return "", ()
+
+    def compile_in(self, folder: Path) -> None:  # noqa: B027  # most compile nothing
+        """Keep what is compiled in a folder, and use what an earlier process has left there."""
+
+    def compiled_anew(self) -> bool:
+        """Return whether something was compiled, since this was asked last, that the folder did not have."""
+        return False
 
     def direct(self, arrays: str) -> Direct | None:
         """Return the inference on arrays that need no conversion, of an activated runner on the CPU.

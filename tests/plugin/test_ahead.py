@@ -124,7 +124,7 @@ class Late(Other):
 '''
 
 CONFTEST = """
-from formats import Late, LateConfig, Turned, TurnedConfig
+from ahead_formats import Late, LateConfig, Turned, TurnedConfig
 {dense}
 nav_config = NavConfig(
     name="model", framework="dense", formats=[FakeConfig({fake}), TurnedConfig({turned}), LateConfig()]

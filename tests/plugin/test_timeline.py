@@ -26,7 +26,7 @@ WORKSPACE = "navigator_workspace"
 def timed(dense: Callable[..., pytest.Pytester], nav: Nav) -> Callable[..., pytest.RunResult]:
     """Run the model of a third party's framework with two formats of its own."""
     dense()
-    return lambda *args: nav(*args, formats="fake,other")
+    return lambda *args, **more: nav(*args, formats="fake,other", **more)
 
 
 def rows(result: pytest.RunResult) -> list[tuple[str, str]]:
@@ -36,7 +36,7 @@ def rows(result: pytest.RunResult) -> list[tuple[str, str]]:
 def test_the_rows_say_what_pytest_and_its_child_did_in_the_order_of_their_begin(
     pytester: pytest.Pytester, timed: Run
 ) -> None:
-    result = timed("--nav-timeline")
+    result = timed("--nav-timeline", subprocess=True)  # whose start-up is its own
 
     found = rows(result)
     result.stdout.fnmatch_lines(["*= navigator timeline =*", "*from s*took s*where*what*|0 s*s|", "pytest: busy for*"])

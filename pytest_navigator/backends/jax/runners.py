@@ -131,6 +131,7 @@ class JAXJitRunner(LiveJaxRunner):
     """`jax.jit` of the whole model, with the parameters as an argument."""
 
     diagnosis: ClassVar[str] = "pytest_navigator.backends.jax.diagnosis:JaxDiagnosis"
+    keeps: ClassVar[bool] = True
 
     def load(self) -> Callable[..., object]:
         """Return the compiled function of the arrays."""

@@ -6,6 +6,7 @@ import copy
 import gc
 import os
 import sys
+import time
 import warnings
 from abc import abstractmethod
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pytest_navigator.backends.torch.graph_breaks import breaks_of, breaks_so_far
 from pytest_navigator.backends.torch.source import TorchFramework, calling, contexts, mode
-from pytest_navigator.core.execution import GraphBreaks
+from pytest_navigator.core.execution import Compilation, GraphBreaks
 from pytest_navigator.errors import EAGER, StepFailed
 from pytest_navigator.runners.base import Runner
 from pytest_navigator.runners.outputs import by_name, copying
@@ -25,6 +26,7 @@ from pytest_navigator.samples.structure import call_builders
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from pathlib import Path
 
     import numpy as np
     import torch
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
     from pytest_navigator.runners.base import Direct
 
     Arguments = tuple[Sequence[object], dict[str, object]]
+
+
+INDUCTOR_FOLDER = "TORCHINDUCTOR_CACHE_DIR"  # Where Inductor keeps what it compiles; it looks each time
 
 
 class TorchRunner(Runner):
@@ -63,9 +68,13 @@ class TorchRunner(Runner):
         self.mode = mode(self.parameters, self.device)
         self.module = self.load()
 
+    def rest(self) -> None:
+        """Leave the modes that `bind` entered."""
+        self._bound.close()
+
     def deactivate(self) -> None:
         """Leave the modes that `bind` entered and free the module."""
-        self._bound.close()
+        self.rest()
         del self.module
         if self.device == "cuda":
             import torch
@@ -122,9 +131,9 @@ class TorchRunner(Runner):
 
     def bind(self, feed: Mapping[str, np.ndarray]) -> Callable[[], object]:
         """Return the call of the module on tensors on its device; the modes hold until `deactivate`."""
+        tensors = self.tensors(feed)  # before the modes, as `run` does: what is compiled for those is found again
         for context in contexts(self.parameters, self.device):
             self._bound.enter_context(context)
-        tensors = self.tensors(feed)
         args, kwargs = self.arguments(tensors)
         # A cache grows with every call: each gets another one of the same tensors.
         growing = in_tree(self.signature.input_tree)
@@ -182,12 +191,15 @@ class TorchCompileRunner(LiveTorchRunner):
     """`torch.compile`, by Inductor unless TorchConfig.custom_args say otherwise; compiled by the first inference."""
 
     diagnosis: ClassVar[str] = "pytest_navigator.backends.torch.diagnosis:CompileDiagnosis"
+    keeps: ClassVar[bool] = True
+    _folder: Path | None = None
 
     def load(self) -> Callable[..., object]:
         """Return the compiled module."""
         import torch
 
         self._eager, self._proven = super().load(), False
+        self._compilation, self._anew = Compilation(), False
         self._breaks = GraphBreaks()
         return cast("Callable[..., object]", torch.compile(own_frame(self._eager), **compile_options(self.parameters)))
 
@@ -245,13 +257,45 @@ class TorchCompileRunner(LiveTorchRunner):
         before, cut = _graphs_compiled(), breaks_so_far()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            yield
+            with self._counted():
+                yield
             if not self._proven and _graphs_compiled() == before and not self._has_graphs(tensors):
                 raise StepFailed(_eager_message(), kind=EAGER)
             if self.recording and not self._proven and cut < breaks_so_far():
                 # Of what an earlier runner has compiled of the same class nothing was said now: all of it once more.
                 self._breaks = breaks_of(partial(self._trace, tensors, lambda graph, example: graph.forward))
         self._proven = True
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count what a call compiles; one that compiles nothing takes no time of a compiler."""
+        graphs, cached, begin = _graphs_compiled(), _taken_from_the_cache(), time.perf_counter()
+        with _compiling_in(self._folder):
+            yield
+        new = _graphs_compiled() - graphs
+        if new:
+            found = Compilation(time.perf_counter() - begin, new, _taken_from_the_cache() - cached)
+            self._compilation += found
+            self._anew = self._anew or found.cached < new
+
+    def compilation(self) -> Compilation:
+        """Return what was compiled since the last time that this was asked."""
+        found, self._compilation = self._compilation, Compilation()
+        return found
+
+    def made_of(self) -> tuple[str, Sequence[type]]:
+        """Return the modules of the model as torch writes them, and their classes."""
+        model = cast("TorchSource", self.artifact).model
+        return repr(model), list(dict.fromkeys(type(module) for module in model.modules()))
+
+    def compile_in(self, folder: Path) -> None:
+        """Have Inductor keep in a folder what it compiles, code for the processor too."""
+        self._folder = folder
+
+    def compiled_anew(self) -> bool:
+        """Return whether Inductor has compiled something, since this was asked last, that it did not have."""
+        anew, self._anew = self._anew, False
+        return anew
 
     def graph_breaks(self) -> GraphBreaks:
         """Where the model goes back to Python, after its first inference."""
@@ -293,6 +337,30 @@ def _graphs_compiled() -> int:
     from torch._dynamo.utils import counters
 
     return int(counters["stats"]["unique_graphs"])
+
+
+@contextmanager
+def _compiling_in(folder: Path | None) -> Iterator[None]:
+    """Let Inductor work in a folder; None: in its own."""
+    usual = os.environ.get(INDUCTOR_FOLDER)
+    if folder is None:
+        yield
+        return
+    os.environ[INDUCTOR_FOLDER] = str(folder)
+    try:
+        yield
+    finally:
+        if usual is None:
+            del os.environ[INDUCTOR_FOLDER]
+        else:
+            os.environ[INDUCTOR_FOLDER] = usual
+
+
+def _taken_from_the_cache() -> int:
+    """Return how many graphs Inductor has not compiled in this process, since it had them on the disk."""
+    from torch._dynamo.utils import counters
+
+    return int(counters["inductor"]["fxgraph_cache_hit"])
 
 
 def _eager_message() -> str:
