@@ -28,7 +28,7 @@ from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.records import ProfileResult
 from pytest_navigator.gates.ranking import CLOSE, rivals
 from pytest_navigator.profiling.measuring import measure
-from pytest_navigator.profiling.quiet import span
+from pytest_navigator.profiling.quiet import is_disturbed, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,8 +57,7 @@ def main() -> None:
 
 def report(folder: Path, runs: int, loads: list[str]) -> None:
     """Print a line for each load."""
-    idle = [in_a_process(folder) for _ in range(3)]
-    truth = {name: min(each[name].p50_latency for each in idle) for name in idle[0]}
+    truth = true_latencies(folder)
     print("truth, ms:", ", ".join(f"{name} {ms:.3f}" for name, ms in truth.items()), flush=True)
     for load in loads:
         with beside(load, folder):
@@ -70,6 +69,15 @@ def report(folder: Path, runs: int, loads: list[str]) -> None:
         quiet = [off(span(result).value, truth[name]) for each in found for name, result in each.items()]
         told = (f"{what} {median(each):.2f} ({max(each):.2f})" for what, each in (("median", shown), ("quiet", quiet)))
         print(f"{load:9}times the truth, half of them at most (all):", ", ".join(told), flush=True)
+
+
+def true_latencies(folder: Path) -> dict[str, float]:
+    """Return the lowest undisturbed median of each runner, in ms; ends the program where the machine is not idle."""
+    idle = [in_a_process(folder) for _ in range(3)]
+    found = {name: [each[name] for each in idle if not is_disturbed(each[name])] for name in idle[0]}
+    if missing := [name for name, results in found.items() if not results]:
+        sys.exit(f"the machine is not idle: no undisturbed figure of {', '.join(missing)} in three runs")
+    return {name: min(result.p50_latency for result in results) for name, results in found.items()}
 
 
 def off(ms: float, true: float) -> float:
