@@ -157,7 +157,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Calla
 
     def write(fake: str = "", turned: str = "") -> Path:
         dense = DENSE.replace("[DenseFormat, Fake, Other]", "[DenseFormat, Fake, Turned, Late]")
-        pytester.makepyfile(fake_format=FAKE_FORMAT, formats=FORMATS)
+        pytester.makepyfile(fake_format=FAKE_FORMAT, ahead_formats=FORMATS)
         pytester.makeconftest(CONFTEST.format(dense=dense, fake=fake, turned=turned))
         return pytester.path
 
