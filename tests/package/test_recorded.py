@@ -12,6 +12,7 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
+from pytest_navigator.package.layout.own_part import OF_THE_MACHINE
 from pytest_navigator.package.layout.recorded import recorded
 from pytest_navigator.package.query.results import read_results
 from pytest_navigator.reporting.report import summary
@@ -34,7 +35,7 @@ VERIFIED = [
 
 def without_workspace(outcome: Outcome) -> Outcome:
     """What only the workspace has goes."""
-    result = {name: value for name, value in outcome.data.get("result", {}).items() if name != "latencies"}
+    result = {name: value for name, value in outcome.data.get("result", {}).items() if name not in OF_THE_MACHINE}
     data = {**outcome.data, "result": result} if result else outcome.data
     return replace(outcome, detail="", identity="", data=data)
 

@@ -19,6 +19,8 @@ SOURCE_KEYS = ("samples", "max_batch_size", "selection", "model", "bitwise")
 ASKED = ("atol", "rtol", "comparisons")
 # Fields of an outcome that are not in status.yaml: the first is in navigator.log, the second is for resuming.
 LONG = ("detail", "identity")
+# Fields of a measurement that are not: thousands of numbers, and what else ran on somebody's machine.
+OF_THE_MACHINE = ("latencies", "others")
 
 
 def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool) -> dict[str, JSON]:
@@ -57,15 +59,15 @@ def _merged(results: Results) -> dict[str, JSON]:
 def _step(outcome: Outcome) -> dict[str, JSON]:
     record = {name: value for name, value in fields_of(outcome).items() if name not in LONG and value not in ("", {})}
     if outcome.step == "profile" and "result" in outcome.data:
-        record["data"] = outcome.data | {"result": _without_latencies(outcome.data["result"])}
+        record["data"] = outcome.data | {"result": _published(outcome.data["result"])}
     return record
 
 
-def _without_latencies(result: JSON) -> JSON:
-    # Thousands of numbers a runner would make status.yaml unreadable.
-    return (
-        {name: value for name, value in result.items() if name != "latencies"} if isinstance(result, dict) else result
-    )
+def _published(result: JSON) -> JSON:
+    """Return what others see of a measurement."""
+    if not isinstance(result, dict):
+        return result
+    return {name: value for name, value in result.items() if name not in OF_THE_MACHINE}
 
 
 def _verification(results: Results, outcome: Outcome) -> dict[str, JSON]:
