@@ -7,8 +7,9 @@
 
 Prints Markdown: medians over interleaved runs. Both sides export, load, compare (every batch and its first row) and
 time (75 inferences at batch 1 and at the largest) the same models (`models.py`); `handwritten.py` is the script. The
-plugin also isolates, repeats the source's inferences, records and packs. Aim: wall at most 1.15 times the script's
-plus 2 s. Other work on the machine disturbs the wall time; processor seconds less.
+plugin also isolates, repeats the source's inferences, records and packs. Aim: the script's wall time, of the smallest
+model a second more; 1.3 times its processor time; 1.1 times the memory of its largest process. Other work on the
+machine disturbs the wall time; processor seconds less.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from costs import Cost, interleaved, medians, run, table
 
 BENCHMARKS = Path(__file__).parent
 NAMES = ("linear", "cnn", "transformer")
+MORE = {"linear": 1.0}  # s: what a run takes whatever the model is
 HEADINGS = (
     "model",
     "wall, plugin / script (s)",
@@ -75,7 +77,7 @@ def measured(name: str, folder: Path, arguments: argparse.Namespace) -> list[str
 def row(name: str, plugins: list[Cost], scripts: list[Cost]) -> list[str]:
     """Return the figures of both sides and their ratios."""
     plugin, script = medians(plugins), medians(scripts)
-    aim = 1.15 * script.wall + 2
+    aim = script.wall + MORE.get(name, 0.0)
     cells = [name, *pair(plugin.wall, script.wall, 1), f"{aim:.1f} {'met' if plugin.wall <= aim else 'MISSED'}"]
     cells += pair(min(c.wall for c in plugins), min(c.wall for c in scripts), 1)
     cells += pair(plugin.cpu, script.cpu, 1)

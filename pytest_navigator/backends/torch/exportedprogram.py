@@ -56,7 +56,7 @@ class TorchExportedProgramFormat(Format):
         ("TorchExportedProgramCPU", "TorchExportedProgramRunner", "cpu", ("torch",)),
         ("TorchExportedProgramCUDA", "TorchExportedProgramRunner", "cuda", ("cuda", "torch-cuda")),
         # Loading a program imports it, which takes seconds: the child does so while the model is exported.
-        imports=("torch._dynamo",),
+        imports=("torch._dynamo", "torch._inductor.codecache", "networkx"),
     )
 
     def is_in(self, content: Content) -> bool:
