@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ from pytest_navigator.devices import requirements
 from pytest_navigator.engine import checks
 from pytest_navigator.engine.cache import hardware
 from pytest_navigator.engine.cache.libraries import versions_here
+from pytest_navigator.engine.kept import KeptRunners
 from pytest_navigator.errors import NotApplicable, StepFailed
 from pytest_navigator.formats.base import LoaderData
 from pytest_navigator.formats.diagnosis import Question
@@ -32,12 +34,13 @@ from pytest_navigator.samples.structure import flatten_output
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     import numpy as np
 
     from pytest_navigator.core.plain import Tree
+    from pytest_navigator.frameworks.base import Source
     from pytest_navigator.runners.base import Runner
 
     StrPath = str | os.PathLike[str]
@@ -123,7 +126,7 @@ def profile(
     """Time a runner; returns a ProfileResult and the runner's settings, as plain data."""
     reset_peak()
     memory, of = PeakMemory(), structured(windows, Windows)
-    with _runner(folder, variant, runner) as active:
+    with _measured(folder, variant, runner) as active:
         result = checks.profile(active, Path(folder), sample, batch_size, of, seconds, memory)
         return {"result": plain(replace(result, peak_memory=peak())), "settings": active.settings()}
 
@@ -235,7 +238,47 @@ def take(path: StrPath, target: StrPath, parts: Sequence[str], files: Mapping[st
         copy_file(origin.parent / part, beside)
 
 
-def _runner(folder: StrPath, variant: Sent, runner: Sent, signature: Sent = None) -> Runner:
+_MEASURED = KeptRunners(most=1)
+
+
+@contextmanager
+def _measured(folder: StrPath, variant: Sent, runner: Sent) -> Iterator[Runner]:
+    """Give a runner that stays loaded for the next measurement of the very same artifact, but on a GPU."""
+    known = _runner(folder, variant, runner, freeing=False)
+    if known.device != "cpu":
+        with known as active:
+            yield active
+        return
+
+    def load() -> Runner:
+        known.activate()
+        return known
+
+    def fits(kept: Runner) -> bool:
+        return (kept.parameters, kept.signature) == (known.parameters, known.signature)
+
+    cell = str(known.artifact), str(_state_of(known.artifact)), known.name
+    with _MEASURED.one(cell, load, fits) as active:
+        yield active
+
+
+def _state_of(artifact: Path | Source) -> list[tuple[str, int, int]]:
+    """Return names, sizes and times of the files of an artifact."""
+    assert isinstance(artifact, Path)
+    files = [artifact, *(sorted(artifact.rglob("*")) if artifact.is_dir() else artifact.parent.glob("*"))]
+    found = ((str(file), file.stat()) for file in files if file.is_file() and not _of_the_run(file.name))
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in found]
+
+
+def _of_the_run(name: str) -> bool:
+    """Whether a file beside an artifact is the run's own: each step writes into these."""
+    return name == "format.log" or name.startswith("reproduce_")
+
+
+def _runner(folder: StrPath, variant: Sent, runner: Sent, signature: Sent = None, *, freeing: bool = True) -> Runner:
+    """Return a runner that is not loaded yet; what a measurement has left goes first, unless it is to be used again."""
+    if freeing:
+        _MEASURED.clear()
     root, of = Path(folder), structured(variant, Variant)
     known = structured(signature, Signature) if signature else load(root / "signature.json", Signature)
     kind = runner_class(structured(runner, RunnerRecord))

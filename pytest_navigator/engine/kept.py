@@ -1,7 +1,8 @@
-"""Runners of live models that stay loaded from one step to the next: what they compile, they compile once.
+"""Runners that stay loaded from one step to the next.
 
-A compiler keeps what it compiles with the object that is called: another object would be compiled anew. At most `MOST`
-are kept, those that were used last, and none of a model that its fixture has let go of.
+Of live models those that compile: a compiler keeps what it compiles with the object that is called, and would compile
+another object anew. They go when the model's fixture lets go of it. Of artifacts the one that is measured, at all of
+its batch sizes. Only those are kept that were used last.
 """
 
 from __future__ import annotations
@@ -22,8 +23,13 @@ MOST = 2
 
 @dataclass
 class KeptRunners:
-    """Those of one process, by suite, variant and runner; the one that was used last is at the end."""
+    """Those of one process, by suite, variant and runner; the one that was used last is at the end.
 
+    Attributes:
+        most: how many there are at most.
+    """
+
+    most: int = MOST
     _loaded: dict[Cell, Runner] = field(default_factory=dict)
 
     @contextmanager
@@ -41,7 +47,7 @@ class KeptRunners:
             runner.deactivate()
             raise
         self._loaded[cell] = runner
-        while len(self._loaded) > MOST:
+        while len(self._loaded) > self.most:
             self._loaded.pop(next(iter(self._loaded))).deactivate()
 
     def clear(self) -> None:
