@@ -17,6 +17,9 @@ ROOT = Path(__file__).parents[1]
 NUMBER = re.compile(r"\d[\d.]*(e[+-]?\d+)?x?\*?(?![\d.]* (passed|skipped|xfailed|steps?)\b)")
 """A figure, which differs from run to run; how many tests had which outcome does not."""
 
+DISTURBED = re.compile(r"(?<=[\dx*]) \((any|[\d.]+x or more|[\d.e+]+(-[\d.e+]+x)?)\)")
+"""What stands behind the figures of a busy machine: that of the quietest calls, or a range."""
+
 VARIES = ("MaxThroughputStrategy", "MinLatencyStrategy")
 """How lines start whose rest is another one on another machine."""
 
@@ -80,6 +83,7 @@ def not_seen(shown: str, output: str) -> list[str]:
 
 def _comparable(line: str) -> str:
     start = next((start for start in VARIES if line.strip().startswith(start)), line.partition("...")[0])
+    start = DISTURBED.sub("", start)
     return " ".join(NUMBER.sub("#", start.strip("= ")).split())
 
 

@@ -93,13 +93,15 @@ def _ratio(source: Figure, figure: Figure) -> str:
     spread = 0.0 if source == figure else hypot(source.spread, figure.spread)
     ratio = f"{rounded(source.span.value / figure.span.value, max(spread, COARSE))}x{_mark(source, figure)}"
     limits = None if source == figure else ratio_range(source.span, figure.span)
-    return f"{ratio} ({_range(*limits)})" if limits else ratio
+    between = _range(*limits) if limits else ""
+    return f"{ratio} ({between})" if between else ratio
 
 
 def _range(least: float, most: float) -> str:
     if math.isinf(most):
         return f"{rounded(least, COARSEST)}x or more" if least else "any"
-    return f"{rounded(least, COARSEST)}-{rounded(most, COARSEST)}x"
+    ends = [rounded(end, COARSEST) for end in (least, most)]
+    return f"{'-'.join(ends)}x" if len({*ends}) > 1 else ""
 
 
 def strategies(results: Results) -> list[str]:
