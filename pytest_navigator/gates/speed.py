@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pytest_navigator.profiling.paired import Paired, Quad, Rounds
 
 THRESHOLD = SLOWDOWN
+APART = 0.1  # Share of the logarithm of a ratio that two witnesses may differ by: what times a call takes some time too
 SMALLEST = 0.005  # ms by which it may be slower whatever the share: less is the interpreter's
 SEVERAL = 1.3  # Processors at work from which on a runtime was not held to one thread
 SEVERAL_THRESHOLD = 0.2  # The threshold then: two threads on two processors that others use differ by 10 % by chance
@@ -198,7 +199,7 @@ def _doubt(found: Paired, threshold: float, *, gpu: bool) -> str:
     texts = ", ".join(percent(exp(each)) for each in rounds)
     doubts = (
         Doubt(
-            not gpu and abs(ratio - processor) > log(1 + threshold),
+            not gpu and abs(ratio - processor) > max(log(1 + threshold), APART * abs(ratio)),
             f"the fastest calls say {percent(exp(ratio))}, the processor time {percent(exp(processor))}",
         ),
         Doubt(min(rounds) < 0 < max(rounds), f"the rounds disagree: {texts}"),

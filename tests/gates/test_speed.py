@@ -35,6 +35,7 @@ def measured(
         (measured([1.1] * 4), SLOWER, ""),
         (measured([1.2, 1.19, 1.22, 1.2]), SLOWER, ""),
         (measured([3.0] * 4), SLOWER, ""),
+        (measured([32.0] * 4, processor=29.0), SLOWER, ""),
         (measured([0.8] * 4), FASTER, ""),
         (measured([0.8], quads=12), FASTER, ""),
         (measured([1.06] * 4), UNCHANGED, ""),
