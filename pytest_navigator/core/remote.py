@@ -124,6 +124,9 @@ class Url:
         return self.text.partition("://")[2].partition("/")[0]
 
 
+CREDENTIALS = re.compile("[@:]")  # No bucket has either in its name
+
+
 def is_url(text: str) -> bool:
     """Whether an option names a URL, not a path."""
     return FORM.match(text) is not None
@@ -140,7 +143,8 @@ def located(text: str, flag: str) -> Url | Path | None:
         return None
     scheme, path = found["scheme"].lower(), found["path"].rstrip("/")
     host, _, key = path.partition("/")
-    shown = f"{flag}={scheme}://{'***@' * ('@' in host)}{path.rpartition('@')[2] if '@' in host else path}"
+    hidden = CREDENTIALS.search(host) is not None  # of a key with a slash in it, the host has the begin alone
+    shown = f"{flag}={scheme}://{'***@' * hidden}{path.rpartition('@')[2] * ('@' in path) if hidden else path}"
     shown = re.sub(r"[?#].*", "?***", shown, flags=re.DOTALL)
     if problem := _problem(scheme, host, key):
         raise ConfigError(f"{shown}: {problem}")
@@ -153,7 +157,7 @@ def _problem(scheme: str, host: str, key: str) -> str:
     if scheme not in SCHEMES:
         return f"{scheme}:// is none of {', '.join(f'{name}://' for name in (*SCHEMES, FILE))}"
     known = SCHEMES[scheme]
-    if "@" in host or re.search(r"[?#]", host + key):
+    if CREDENTIALS.search(host) or re.search(r"[?#]", host + key):
         where = f"; set {known.credentials}" if known.credentials else ""
         return f"credentials and queries are not part of it, where lists of processes and logs show them{where}"
     if not host:

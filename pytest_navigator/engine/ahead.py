@@ -80,7 +80,7 @@ class Ahead:
             self._changed.wait_for(lambda: self._running is None or self._running.id != id)
             found = self._pending.get(id)
         if found is not None and found.settings != current_settings():
-            self._drop(id)
+            self.drop(suite, step)
             return None
         return found
 
@@ -90,8 +90,13 @@ class Ahead:
         return running is not None and running.id == (suite.nodeid, step.id)
 
     def drop(self, suite: Suite, step: Step) -> None:
-        """Take back what was found of a step."""
-        self._drop((suite.nodeid, step.id))
+        """Take back what was found of a step, and by those that need it: its item makes it anew."""
+        self.pause()
+        try:
+            self._drop((suite.nodeid, step.id))
+            self.forget(suite, step)
+        finally:
+            self.resume()
 
     def taken(self, suite: Suite, step: Step) -> None:
         """Tell that what was found is recorded."""

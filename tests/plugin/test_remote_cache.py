@@ -285,6 +285,8 @@ def test_two_workers_share_it_with_a_third_machine(machine: Callable[[str], Path
         ("gs://models/cache", "gs:// needs gcsfs, which is not installed: pip install gcsfs"),
         ("file://cache", "a path is missing, which begins with a third slash: file:///folder/name"),
         ("s3://key:hidden@models", "credentials and queries are not part of it"),
+        ("s3://key:hidden/hidden@models", "credentials and queries are not part of it"),
+        ("s3://key:hidden/hidden", "credentials and queries are not part of it"),
         ("s3://models/cache?X-Amz-Signature=hidden", "credentials and queries are not part of it"),
     ],
 )

@@ -149,6 +149,7 @@ def test_a_server_that_dies_while_a_baseline_comes_is_a_usage_error(
         ("--nav-package=s3://nowhere", "--nav-package=s3://nowhere: the name of the file is missing, *"),
         ("--nav-package=ftp://host/out.nav", "--nav-package=ftp://host/out.nav: ftp:// is none of *"),
         ("--nav-package=s3://a:hidden@b/out.nav", "--nav-package=s3://***@b/out.nav: credentials and queries *"),
+        ("--nav-package=s3://a:hid/den@b/out.nav", "--nav-package=s3://***@b/out.nav: credentials and queries *"),
         ("--nav-package={s3}/notes.txt", "--nav-package={s3}/notes.txt: this file is no package and would be lost*"),
         ("--nav-baseline={s3}/notes.txt", "--nav-baseline: * is not a package*"),
         (

@@ -65,6 +65,9 @@ class UrlStore:
         try:
             with zipfile.ZipFile(fetched) as archive:
                 return parsed(archive.read(ENTRY), name, fetched)
+        except OSError:  # of this machine's disk: the entry may be as good as it was
+            fetched.unlink(missing_ok=True)
+            return None
         except BROKEN:
             self._discard(name)
             fetched.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.cloning import copy_file
 from pytest_navigator.core.digests import digest_of
 from pytest_navigator.core.plain import save
 from pytest_navigator.engine.workspace import BASELINE, SuiteFolder
@@ -63,7 +64,7 @@ class Share:
 
 
 def join_folders(shares: Sequence[Share], target: Path) -> None:
-    """Make one suite's folder, which must not be there yet; the files of the shares are moved to it.
+    """Make one suite's folder, which must not be there yet; the shares stay as they are, whatever happens.
 
     A machine whose model is another one, or that was not right with it, is left out: that is a conflict.
 
@@ -74,8 +75,7 @@ def join_folders(shares: Sequence[Share], target: Path) -> None:
     taken, refused = _of_one_model(shares)
     merged = merge(told_apart((share.name, share.results, share.machine) for share in taken))
     for place, (name, origin) in placed({share.name: share.files() for share in taken}, merged).items():
-        (target / place).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(next(share.path for share in taken if share.name == name) / origin, target / place)
+        _put(next(share.path for share in taken if share.name == name) / origin, target / place)
     _write_records(taken, merged, target, refused)
 
 
@@ -103,10 +103,19 @@ def _write_records(taken: Sequence[Share], merged: Merged, target: Path, refused
         (folder.write_verification if outcome.step == "verify" else folder.write)(outcome)
     compared = next((path for share in taken if (path := share.path / BASELINE).exists()), None)
     if compared:
-        os.replace(compared, target / BASELINE)
+        _put(compared, target / BASELINE)
     conflicts = (*refused, *merged.conflicts)
     record = MachinesRecord(dict(results.machines), results.others, conflicts, merged.notes)
     save(target / MACHINES_FILE, replace(record, conflicts=tuple(dict.fromkeys(conflicts))))
+
+
+def _put(origin: Path, place: Path) -> None:
+    """Have a file at another place too: without taking room where the file system can."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(origin, place)
+    except OSError:  # another file system, or one without links
+        copy_file(origin, place)
 
 
 def _files(folder: Path, root: Path) -> Iterator[tuple[str, Path]]:
