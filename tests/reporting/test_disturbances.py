@@ -73,5 +73,5 @@ def test_of_equal_figures_the_first_of_the_suite_is_chosen() -> None:
 
 
 def test_where_nobody_knows_who_it_was_the_share_of_others_is_said() -> None:
-    found = measured(torchscript={"p50_latency": 1.1, "contention": 0.5})
+    found = measured(torchscript={"p50_latency": 1.1, "contention": 0.5, "others": {}})
     assert lines(found)[1].endswith("what would help: nothing beside it (others used 50 % of the processors)")
