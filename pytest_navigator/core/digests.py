@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
+
+    from pytest_navigator.core.plain import JSON
 
 
 def fingerprint(digests: Mapping[str, str], changing: Collection[str]) -> str:
@@ -35,6 +38,18 @@ def digest_of_arrays(arrays: dict[str, np.ndarray]) -> str:
 def text_digest(text: str) -> str:
     """Return the SHA-256 of a text, also of the name of a file that is not UTF-8."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def plain_digest(content: JSON) -> str:
+    """Return the SHA-256 of plain data, the same in whatever order its keys are and after it was read from a file."""
+    return hashlib.sha256(json.dumps(_with_text_keys(content), sort_keys=True).encode()).hexdigest()
+
+
+def _with_text_keys(value: JSON) -> JSON:
+    # As JSON writes them: {2: a, 10: b} has another order when it was read, {1: a, "x": b} has none.
+    if isinstance(value, dict):
+        return {k if isinstance(k, str) else json.dumps(k): _with_text_keys(item) for k, item in value.items()}
+    return [_with_text_keys(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def files_of(path: Path) -> list[Path]:

@@ -188,6 +188,10 @@ class SuiteRecord:
     lacking: dict[str, str] = field(default_factory=dict)
     expected: Expected | None = None
 
+    def setting(self, name: str) -> Setting:
+        """Return a setting; a package, which may be another version's, need not have all of it."""
+        return {"value": None, "origin": "", **self.settings.get(name, {})}
+
 
 @dataclass(frozen=True)
 class OutputReport:

@@ -5,10 +5,9 @@ By content, where `identity.py` goes by the records of one workspace: the bytes 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.digests import plain_digest
 from pytest_navigator.engine.identity import common
 from pytest_navigator.engine.steps import STEPS
 from pytest_navigator.errors import NavigatorError
@@ -33,5 +32,4 @@ def name_of(context: Context) -> str:
         return ""  # the step itself says what is wrong
     if content is None:
         return ""
-    text = json.dumps({**common(context), **content}, sort_keys=True)
-    return f"{step.step}-{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"{step.step}-{plain_digest({**common(context), **content})}"

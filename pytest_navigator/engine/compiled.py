@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 from typing import TYPE_CHECKING
 
+from pytest_navigator.core.digests import plain_digest
 from pytest_navigator.engine.cache.code import code_of
 from pytest_navigator.engine.identity import common
 from pytest_navigator.engine.workspace import COMPILED
@@ -57,4 +56,4 @@ def _name(context: Context, runner: Runner) -> str:
     """
     structure, kinds = runner.made_of()
     content = {**common(context), "step": "compiled", "structure": structure, "model": code_of(kinds)}
-    return f"compiled-{hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()}"
+    return f"compiled-{plain_digest(content)}"

@@ -73,7 +73,9 @@ def judge(record: Record, policy: Policy) -> list[Item]:
         ConfigError: it names an output or a format that does not exist.
     """
     known = {outcome.id: outcome for outcome in record.outcomes}
-    items = {o.id: _compared(o, reports, record, policy, known) for o in record.outcomes if (reports := _reports(o))}
+    # Without a signature the source has failed, and nothing is compared with it.
+    compared = record.outcomes if record.signature else ()
+    items = {o.id: _compared(o, reports, record, policy, known) for o in compared if (reports := _reports(o))}
     now = {id: item.word for id, item in items.items()}
     found = [_item(o, items, known, now, record.suite) for o in record.outcomes]
     return [*found, *(Item(_named(step, record.suite), NOT_JUDGED, "it did not run") for step in record.missing)]
@@ -129,7 +131,7 @@ def _worst(outputs: tuple[Judged, ...]) -> Item:
 
 def _expected(item: Item, outcome: Outcome, suite: SuiteRecord) -> Item:
     """Apply `xfail` of nav_config, which is strict."""
-    reason = (suite.settings.get("xfail", {}).get("value") or {}).get(_cell(outcome, suite))
+    reason = (suite.setting("xfail")["value"] or {}).get(_cell(outcome, suite))
     if not reason or outcome.step != "correctness" or item.word == NOT_JUDGED:
         return item
     word, text = ("XFAIL", reason) if item.word == "FAILED" else ("FAILED", f"[XPASS(strict)] {reason}")

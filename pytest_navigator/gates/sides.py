@@ -95,8 +95,8 @@ class Side:
 
     def setting(self, name: str) -> tuple[Any, str]:
         """Return a setting's value and where that was said; None and "" of one that was not recorded."""
-        found = self.suite.settings.get(name)
-        return (found.get("value"), found.get("origin", "")) if found else (None, "")
+        found = self.suite.setting(name)
+        return found["value"], found["origin"]
 
     @cached_property
     def _steps(self) -> dict[str, Outcome]:

@@ -130,8 +130,8 @@ class PackageSource:
 
     def _setting(self, name: str) -> Any:
         """Return a setting of that run that somebody made, None for a default."""
-        setting = self.suite.settings.get(name)
-        return setting.get("value") if setting and setting.get("origin") != "default" else None
+        setting = self.suite.setting(name)
+        return setting["value"] if setting["origin"] != "default" else None
 
 
 # Settings that are plain values and make the checks what they were.

@@ -7,13 +7,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.core.digests import plain_digest
 from pytest_navigator.core.plain import plain, structured, write_atomically
 from pytest_navigator.pipelines.choice import Choice  # noqa: TC001  # cattrs reads annotations
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from pytest_navigator.core.plain import JSON
 
 CHOICES = "choices.json"
 LARGEST_LIST = 16 * 2**20  # More than this is no list of ours, B
@@ -51,7 +50,7 @@ def file_digest(path: Path) -> str:
 def write(folder: Path, kept: Kept) -> None:
     """Write the list of a folder: readers see the old one or the new one."""
     content: Any = plain(kept)
-    write_atomically(folder / CHOICES, json.dumps({**content, "sha256": _seal(content)}, indent=1).encode())
+    write_atomically(folder / CHOICES, json.dumps({**content, "sha256": plain_digest(content)}, indent=1).encode())
 
 
 def read(folder: Path) -> Kept:
@@ -63,10 +62,6 @@ def read(folder: Path) -> Kept:
     seal = content.pop("sha256")
     kept = structured(content, Kept)
     names = [*kept.packages, *(choice.package for choice in kept.choices)]
-    if seal != _seal(content) or kept.fingerprint != folder.name or any("/" in n or "\\" in n for n in names):
+    if seal != plain_digest(content) or kept.fingerprint != folder.name or any("/" in n or "\\" in n for n in names):
         raise ValueError(path)
     return kept
-
-
-def _seal(content: JSON) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pytest_navigator.core.plain import JSON
-    from pytest_navigator.core.records import Setting
+    from pytest_navigator.core.records import SuiteRecord
     from pytest_navigator.package.query.results import Results
 
 
@@ -43,19 +43,19 @@ def unfit(results: Results, others: Sequence[str] = ()) -> str:
     if not checked or not all(o.status is Status.SKIPPED and o.requirement and not o.cause for o in checked):
         return text
     runners, lacking = (", ".join(dict.fromkeys(getattr(o, n) for o in checked)) for n in ("runner", "requirement"))
-    return f"{text}: {runners} {UNABLE} ({lacking}){_could(results.suite.settings, others)}"
+    return f"{text}: {runners} {UNABLE} ({lacking}){_could(results.suite, others)}"
 
 
-def _could(settings: Mapping[str, Setting], others: Sequence[str]) -> str:
+def _could(suite: SuiteRecord, others: Sequence[str]) -> str:
     """Return which runners would do, and what to write for them."""
-    chosen = {n: s for n in ("runtimes", "device") if (s := settings[n])["value"] not in (None, AUTO, ALL)}
+    chosen = {n: s for n in ("runtimes", "device") if (s := suite.setting(n))["value"] not in (None, AUTO, ALL)}
     if not others or not chosen:
         return ""
     by = " and ".join(f"{n} = {listed(s['value'])} ({s['origin']})" for n, s in chosen.items())
     text = f"; {', '.join(others)} could, but {by} leaves that out"
     if "device" in chosen:
         return text
-    return f"{text}; write --nav-runtimes={','.join((*settings['runtimes']['value'], *others))}"
+    return f"{text}; write --nav-runtimes={','.join((*chosen['runtimes']['value'], *others))}"
 
 
 def unchecked_at_all(results: Results, others: Sequence[str] = ()) -> list[str]:
@@ -76,7 +76,7 @@ def untried(results: Results) -> list[str]:
 
 
 def _untried(name: str, results: Results) -> str:
-    setting = results.suite.settings[name]
+    setting = results.suite.setting(name)
     steps = CHOSEN[name](results, setting["value"]) if setting["value"] and setting["origin"] != "default" else []
     known = {outcome.id: outcome for outcome in results.outcomes}
     found = [known[step] for step in steps if step in known]
@@ -156,7 +156,7 @@ def foretold(results: Results) -> dict[str, str]:
     """Return why `xfail` of nav_config expects steps to fail, by id: a format means its making, a cell its check."""
     steps = [o for o in results.outcomes if o.step in ("export", "convert", "correctness")]
     names = zip(steps, cell_ids(results, [(o.key, o.runner) for o in steps]), strict=True)
-    xfail: Mapping[str, str] = results.suite.settings.get("xfail", {}).get("value") or {}
+    xfail: Mapping[str, str] = results.suite.setting("xfail")["value"] or {}
     return {outcome.id: xfail[name] for outcome, name in names if name in xfail}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
+from pytest_navigator.core.steps import Status
 from pytest_navigator.devices.environment import git_state
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
@@ -226,7 +227,7 @@ def test_a_step_without_an_outcome_makes_a_package_partial(workspace: Build, tmp
 
 
 def test_a_run_whose_source_failed_is_packed(workspace: Build, tmp_path: Path) -> None:
-    folder = workspace(outcomes()[:1])
+    folder = workspace([replace(outcomes()[0], status=Status.FAILED)])
     (folder / "signature.json").unlink()
 
     with open_package(pack(folder, tmp_path / "out.nav", **FIXED)) as package:

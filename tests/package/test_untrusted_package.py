@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
+import pytest_navigator as nav
 from pytest_navigator.errors import ConfigError, PackageError
 from pytest_navigator.package.container.reader import open_package
 from pytest_navigator.package.container.writer import pack
@@ -240,3 +241,40 @@ def test_a_format_of_model_navigator_that_is_made_from_itself_is_refused(
     problem = r"\$\.models_status\['onnx'\]\.model_config\.parent_key: 'trt-fp16' is made from 'onnx' itself"
     with pytest.raises(PackageError, match=problem):
         open_package(tampered(pack(workspace(), tmp_path / "out.nav", environment={}), change))
+
+
+def _unsigned(status: dict[str, Any]) -> None:
+    ours = status["pytest_navigator"]
+    ours["signature"], ours["steps"]["source"]["status"] = None, "failed"
+
+
+def test_a_source_that_passed_without_a_signature_is_refused(workspace: Callable[..., Path], tmp_path: Path) -> None:
+    evil = tampered(pack(workspace(), tmp_path / "out.nav", environment={}), put("signature", value=None))
+
+    with pytest.raises(PackageError, match=r"\.signature: there is none, although the source passed"):
+        open_package(evil)
+
+
+def test_without_a_signature_no_command_and_no_call_breaks(workspace: Callable[..., Path], tmp_path: Path) -> None:
+    whole = pack(workspace(), tmp_path / "out.nav", environment={})
+    evil = tampered(whole, _unsigned)
+
+    assert "onnx-cpu was not compared with the source" in command("diagnose", evil, "onnx-cpu").err
+    assert "passed" in command("judge", evil, "--atol=0").out
+    with nav.load(evil) as package, pytest.raises(PackageError, match=r"has no configuration: linear has no signature"):
+        package.save(tmp_path / "saved.nav", save_data=False)
+    assert not (tmp_path / "saved.nav").exists()
+
+
+@pytest.mark.parametrize("change", [dict.clear, lambda settings: [each.pop("value") for each in settings.values()]])
+def test_settings_need_not_be_recorded(
+    workspace: Callable[..., Path], tmp_path: Path, change: Callable[[dict[str, Any]], object]
+) -> None:
+    whole = pack(workspace(), tmp_path / "out.nav", environment={})
+    evil = tampered(whole, lambda status: change(status["pytest_navigator"]["settings"]))
+
+    for words in (("show", evil), ("judge", evil), ("diff", whole, evil)):
+        assert "should not have happened" not in command(*words).err
+    with nav.load(evil) as package:
+        package.save(tmp_path / "saved.nav")
+    open_package(tmp_path / "saved.nav").close()

@@ -204,7 +204,8 @@ def test_a_host_that_is_lost_costs_its_items(run: Run, folders: list[Path], host
     result = run("-v", "--nav-json=out.json", on=[hosts[0], other])
 
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["blue (socket=*) is lost: ConnectionRefusedError*; the run goes on without it"])
+    # Refused, or reset by a server that is not gone yet.
+    result.stdout.fnmatch_lines(["blue (socket=*) is lost: Connection*Error: *; the run goes on without it"])
     result.stdout.fnmatch_lines(["FAILED: blue (socket=*) is lost: *conftest.py::nav_model::test_*"])
     result.stdout.fnmatch_lines(["*worker 'blue' crashed while running *"])
     package = next(here.glob("*.nav"))

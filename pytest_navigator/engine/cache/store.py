@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Protocol
 
+from pytest_navigator.core.digests import plain_digest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -66,7 +68,7 @@ class Store(Protocol):
 def described(name: str, record: dict[str, JSON], digests: Mapping[str, str]) -> bytes:
     """Return what an entry says of itself: the content of `ENTRY`."""
     content: dict[str, JSON] = {"name": name, "record": record, "files": dict(digests)}
-    return json.dumps({**content, "sha256": _digest(content)}).encode()
+    return json.dumps({**content, "sha256": plain_digest(content)}).encode()
 
 
 def parsed(text: bytes, name: str, path: Path) -> Entry:
@@ -76,7 +78,7 @@ def parsed(text: bytes, name: str, path: Path) -> Entry:
         ValueError, TypeError, KeyError, AttributeError: it is half an entry, another one, or was changed.
     """
     content = json.loads(text)
-    if content.pop("sha256") != _digest(content) or content["name"] != name:
+    if content.pop("sha256") != plain_digest(content) or content["name"] != name:
         raise ValueError(name)
     # Others write into a shared cache: what is copied into the workspace must not leave it.
     if any(PurePosixPath(inner).is_absolute() or ".." in PurePosixPath(inner).parts for inner in content["files"]):
@@ -91,7 +93,3 @@ def streamed(source: IO[bytes], target: IO[bytes]) -> str:
         total.update(chunk)
         target.write(chunk)
     return total.hexdigest()
-
-
-def _digest(content: dict[str, JSON]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 import uuid as uuids
 from contextlib import contextmanager, suppress
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from pytest_navigator.core.digests import plain_digest
 from pytest_navigator.core.ours import RELEASED
 from pytest_navigator.core.plain import plain, write_atomically
 from pytest_navigator.core.privacy import scrubbed, scrubber
@@ -165,8 +164,8 @@ _FastDumper.add_representer(dict, _FastDumper.represent_dict)
 def content_uuid(results: Results, digests: Mapping[str, str]) -> str:
     """Return a uuid that depends on what is in the package; its version, 4, is that of a random one."""
     # Of what the package is made from, so that the same workspace gives the same bytes and nothing tells the machine.
-    content = json.dumps([plain(results.suite), plain(results.outcomes), digests], sort_keys=True)
-    return str(uuids.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16], version=4))
+    digest = plain_digest([plain(results.suite), plain(results.outcomes), digests])
+    return str(uuids.UUID(hex=digest[:32], version=4))
 
 
 def _end(results: Results) -> str:

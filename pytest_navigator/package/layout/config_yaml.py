@@ -9,7 +9,7 @@ from pytest_navigator.comparison import tolerances
 from pytest_navigator.comparison.facts import output_reports
 from pytest_navigator.core.facts import MakingFacts, as_data, facts_of
 from pytest_navigator.devices import built_with as bound
-from pytest_navigator.errors import ConfigError
+from pytest_navigator.errors import ConfigError, PackageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ SHAPES = ("min", "opt", "max")
 
 
 def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[float]]) -> dict[str, JSON]:
-    """Return the content of one variant's config.yaml.
+    """Return the content of one variant's config.yaml; PackageError without a signature: the model could not be run.
 
     Tolerances are those that were asked for, else those that were measured. What Model Navigator's keys do not say
     (script or trace, the export engine) is under `pytest_navigator`.
@@ -37,7 +37,7 @@ def config(results: Results, variant: Variant, value_ranges: Mapping[str, list[f
     """
     signature, source = results.signature, results.source_facts
     if signature is None:
-        raise ValueError("there is no configuration of a model that could not be run")
+        raise PackageError(f"{variant.key} has no configuration: {results.suite.name} has no signature")
     everything = {
         "model_name": results.suite.name,
         "target_formats": [variant.format],

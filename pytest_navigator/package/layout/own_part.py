@@ -37,7 +37,7 @@ def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool)
         "fingerprint": results.source_facts.fingerprint,
         "git": dict(git) if git else None,
         "source": {key: source.data[key] for key in SOURCE_KEYS if source and key in source.data},
-        "tolerances": {key: plain(suite.settings[key]["value"]) for key in ASKED if key in suite.settings},
+        "tolerances": {key: plain(suite.setting(key)["value"]) for key in ASKED if key in suite.settings},
         "verified": [f"{key}/{runner}" for key, runner in results.cells() if results.verified(key, runner)],
         "verification": [_verification(results, o) for o in results.outcomes if o.step == "verify"],
         "best": {"latency": plain(winners.latency), "throughput": plain(winners.throughput)},

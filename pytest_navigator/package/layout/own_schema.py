@@ -137,6 +137,8 @@ class Recorded(Saved):
             yield f"suite{problem}"
         if self.signature and (problem := signature_problem(self.signature)):
             yield f"signature{problem}"
+        if self.signature is None and any(each.step == "source" and each.passed for each in self.steps.values()):
+            yield "signature: there is none, although the source passed"
         if (count := len(self.steps) + len(self.others) + len(self.verification)) > MOST_STEPS:
             yield f"steps: {count} are more than {MOST_STEPS}"
         if len(self.machines) > MOST_FORMATS:

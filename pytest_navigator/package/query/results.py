@@ -84,8 +84,7 @@ class Results:
 
     def setting(self, name: str, default: JSON = None) -> Any:
         """Return the value of one of the suite's settings, without its origin."""
-        found = self.suite.settings.get(name)
-        return found.get("value", default) if found else default
+        return self.suite.settings.get(name, {}).get("value", default)
 
     def unverified(self, key: str, runner: str) -> list[str]:
         """Return the verify tests of one runner that were collected and did not run."""

@@ -90,7 +90,7 @@ def comparison(results: Results, cell: str) -> Outcome:
     if cell not in cells:
         raise PackageError(f"there is no {cell!r} (there are: {', '.join(cells)})")
     outcome = results.correctness(*cells[cell])
-    if outcome is None or not facts_of(outcome, CorrectnessFacts).outputs:
+    if outcome is None or results.signature is None or not facts_of(outcome, CorrectnessFacts).outputs:
         why = f" ({outcome.message})" if outcome else ""
         raise PackageError(f"{cell} was not compared with the source{why}")
     return outcome
@@ -105,7 +105,7 @@ def _way(results: Results, outcome: Outcome, own: str) -> Diagnosis | None:
 
 def _question(results: Results, outcome: Outcome, cell: str, folder: Path, seconds: float) -> Question:
     facts = facts_of(outcome, CorrectnessFacts)
-    assert results.signature is not None  # of a source that did not pass nothing is compared
+    assert results.signature is not None  # `_chosen` has seen to that
     case, failed = worst_case(facts.outputs, results.source_facts.cases)
     return Question(
         str(folder),
