@@ -80,7 +80,7 @@ class Pending:
     """What a step has found that nobody asked for yet.
 
     Attributes:
-        hints: what the end of the run is to say of it.
+        hints: what the end of the run is to say of it, completed by `commit`.
         settings: the numeric settings of pytest's process under which it ran.
         later: what is left to the main thread, each with how much the step had logged before.
         completed: what the outcome is then.
@@ -88,7 +88,7 @@ class Pending:
 
     outcome: Outcome
     folder: AsideFolder
-    hints: tuple[str, ...]
+    hints: list[str]
     settings: dict[str, dict[str, JSON]]
     later: tuple[tuple[int, Callable[[], object]], ...]
     completed: Callable[[Outcome], Outcome]

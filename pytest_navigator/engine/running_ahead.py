@@ -64,7 +64,8 @@ class InChild:
         # It shares all that steps find out of the machine; what the terminal shows is the main thread's.
         self._host = copy.copy(host)
         self._host.progress, self._host.ahead = Progress(shown=False), None
-        vars(self._host).pop("cache", None)  # which warns through its host
+        # Who has got no answer once does not wait for another one.
+        self._host.cache = host.cache
 
     def suits(self, suite: Suite, step: Step) -> bool:
         """Return whether pytest's process has no part in it, and no GPU."""
@@ -81,8 +82,10 @@ class InChild:
         """Run it; None: it needs the live model, or nobody wants it any more."""
         folder = AsideFolder(suite.folder.path, suite.folder.root, step.id, step.key, found)
         later: list[tuple[int, Callable[[], object]]] = []
-        self._host.hints, self._host.later = [], lambda work: later.append((folder.logged(), work))
-        context = Context(self._host, replace(suite, folder=folder), step, NoLive())
+        # Of each step its own: one may run while the item of another one completes what that has found.
+        host = copy.copy(self._host)
+        host.hints, host.later = [], lambda work: later.append((folder.logged(), work))
+        context = Context(host, replace(suite, folder=folder), step, NoLive())
         folder.begin(traces(context))
         outcome = None
         try:
@@ -94,7 +97,7 @@ class InChild:
         finally:
             if outcome is None:
                 take_back(folder)
-        return Pending(outcome, folder, tuple(self._host.hints), settings, tuple(later), partial(completed, context))
+        return Pending(outcome, folder, host.hints, settings, tuple(later), partial(completed, context))
 
     def _noted(self, step: str) -> AbstractContextManager[None]:
         return self._host.noted(step, "ahead")

@@ -21,6 +21,7 @@ from pytest_navigator.text import one_line
 if TYPE_CHECKING:
     from pytest_navigator.plugin.run import Run
 
+RECEIVED = "received"  # Below the folder of the hosts: what each has sent, by its name
 SILENT = 60.0  # For how long a host may send nothing, s
 ENDING = 10.0  # How long a worker whose run was interrupted may take to end its test, s
 HERE = "controller"  # What the machine that started the run is called where its workers are of several hosts
@@ -124,7 +125,7 @@ class Hosts:
 
     def _ask(self, host: HostOfWorkers, until: float) -> tuple[Receiver, Any]:
         """Have a host send what it has; returns who receives that, and its channel, None where nobody answers."""
-        receiver = Receiver(self.run.workspace.root / HOSTS / host.name)
+        receiver = Receiver(self.run.workspace.root / HOSTS / RECEIVED / host.name)
         alive = [node for node in host.nodes if node.gateway.hasreceiver()]
         if not alive:
             receiver.stop(host.gone or "the connection is lost")

@@ -79,7 +79,9 @@ def test_an_entry_is_as_old_as_its_last_use(cache, files, tmp_path):
     assert (cache.root / NAME).stat().st_mtime > 0
 
 
-@pytest.mark.parametrize("content", [b"", b"null", b"[]", b"{}", b'{"sha256": "0"}', b"\xff\xfe", b"{"])
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"[]", b"{}", b'{"sha256": "0"}', b"\xff\xfe", b"{", b"[" * 10**5, b" " * 2**27]
+)
 def test_a_description_that_is_none_is_no_entry(cache, files, warnings, content):
     cache.add(NAME, {}, files)
     (cache.root / NAME / "entry.json").write_bytes(content)

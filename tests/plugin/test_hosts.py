@@ -198,6 +198,25 @@ def test_another_model_on_a_host_is_left_out_and_said(run: Run, folders: list[Pa
     assert {*machines(here / "out.nav").values()} == {"red"}
 
 
+BROKEN = """
+@pytest.fixture(scope="session")
+def nav_model():
+    raise RuntimeError("no weights")
+"""
+
+
+def test_where_the_source_passed_nowhere_one_host_stands(run: Run, folders: list[Path], hosts: list[str]) -> None:
+    for folder in folders[1:]:
+        project(folder, more=BROKEN)
+    on = [hosts[0], hosts[1].replace("//id=blue", "//id=joined")]
+    result = run("--dist=each", on=on)
+
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    line = "FAILED: conflict: the source passed on no machine: what joined found of it is left out"
+    result.stdout.fnmatch_lines([line])
+    assert {*machines(next(folders[0].glob("*.nav"))).values()} == {"red"}
+
+
 def test_a_host_that_is_lost_costs_its_items(run: Run, folders: list[Path], hosts: list[str], server: str) -> None:
     here, *_ = folders
     other = f"socket={server}//chdir={folders[2]}//id=blue"

@@ -54,7 +54,8 @@ class FolderStore:
         if not os.path.lexists(folder):
             return None
         try:
-            return parsed((folder / ENTRY).read_bytes(), name, folder)
+            with (folder / ENTRY).open("rb") as file:
+                return parsed(file, name, folder)
         # It may be whole, and others of the same cache may read it: it is left where it is.
         except PermissionError as error:
             self.warn(f"{folder} cannot be read ({error.strerror}) and is not used")

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 ENTRY = "entry.json"  # In an entry: its record, and the SHA-256 of every file and of itself
 CHUNK = 2**20
+LARGEST = (
+    2**26
+)  # B of such a description, with the log of its step: whoever can write into a cache could fill our memory
 
 # What reading something raises that is half an entry, another one, or was changed.
-DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError)
+DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,15 @@ def described(name: str, record: dict[str, JSON], digests: Mapping[str, str]) ->
     return json.dumps({**content, "sha256": plain_digest(content)}).encode()
 
 
-def parsed(text: bytes, name: str, path: Path) -> Entry:
+def parsed(file: IO[bytes], name: str, path: Path) -> Entry:
     """Read what an entry says of itself.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError: it is half an entry, another one, or was changed.
+        DAMAGED: it is half an entry, another one, or was changed.
     """
+    text = file.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise ValueError(name)
     content = json.loads(text)
     if content.pop("sha256") != plain_digest(content) or content["name"] != name:
         raise ValueError(name)

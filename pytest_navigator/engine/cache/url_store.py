@@ -63,8 +63,8 @@ class UrlStore:
         if fetched is None:
             return None
         try:
-            with zipfile.ZipFile(fetched) as archive:
-                return parsed(archive.read(ENTRY), name, fetched)
+            with zipfile.ZipFile(fetched) as archive, archive.open(ENTRY) as file:
+                return parsed(file, name, fetched)
         except OSError:  # of this machine's disk: the entry may be as good as it was
             fetched.unlink(missing_ok=True)
             return None

@@ -83,7 +83,8 @@ def _of_one_model(shares: Sequence[Share]) -> tuple[list[Share], list[str]]:
     """Return the shares that are of the model of the first one that has one, and why the others are left out."""
     first = next((share for share in shares if share.results.source and share.results.source.passed), None)
     if first is None:
-        return [shares[0]], []
+        first, *others = shares
+        return [first], [f"the source passed on no machine: what {s.name} found of it is left out" for s in others]
     others = [share for share in shares if share is not first]
     problems = {share.name: sameness.difference((first, first.results), (share, share.results)) for share in others}
     lines = [
