@@ -18,6 +18,8 @@ from pytest_navigator.isolation.turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from pytest_navigator.isolation.early import EarlyChild
+
 
 @dataclass
 class Children:
@@ -28,12 +30,14 @@ class Children:
         root: the folder, in the workspace, for what other interpreters need of this one.
         environment: the variables that they have.
         turns: held around each call, also around what prepares it.
+        early: what has started the first one of this Python already, if anything has.
     """
 
     project: Path
     root: Path
     environment: Callable[[], Mapping[str, str]]
     turns: Turns = field(default_factory=Turns)
+    early: EarlyChild | None = None
     _usual: dict[tuple[str, ...], Child] = field(default_factory=dict)
     _single: dict[tuple[str, ...], Child] = field(default_factory=dict)
 
@@ -83,7 +87,8 @@ class Children:
 
     def _new(self, command: tuple[str, ...], forced: Mapping[str, str]) -> Child:
         if not command:
-            return Child(cwd=self.project, environment=self.environment(), forced=forced)
+            early = None if forced else self.early
+            return Child(cwd=self.project, environment=self.environment(), forced=forced, early=early)
         from pytest_navigator.isolation.interpreter import Interpreter, code_folder
 
         # The answers of this Python about libraries and drivers, which its children share, are not those of another.

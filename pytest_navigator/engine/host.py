@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_navigator.engine.workspace import Workspace
     from pytest_navigator.formats.registry import Registry
     from pytest_navigator.gates.sides import Baseline
+    from pytest_navigator.isolation.early import EarlyChild
 
 
 ISOLATED = "pytest_navigator.engine.isolated"  # by name: a run that only collects does without it
@@ -84,6 +85,7 @@ class Host:
         ahead: what runs steps ahead of the items that report them; None: nothing does.
         later: in the host of steps that run ahead, takes what the main thread is to do when an item asks for the step:
             all that reads source code, since Python's parser is not safe in two threads. Everywhere else None.
+        early: what may have started the child before this was made.
         timeline: notes what ran where and when; None: nobody wants to know.
         verifying: node ids of the `verify_` tests that this run has selected; None: all that its suites have.
     """
@@ -110,6 +112,7 @@ class Host:
     timeline: Timeline | None = None
     ahead: Ahead | None = None
     later: Callable[[Callable[[], object]], object] | None = None
+    early: EarlyChild | None = None
 
     def noted(self, name: str, part: str = "") -> AbstractContextManager[None]:
         """Note what is done here for the timeline, if there is one."""
@@ -218,7 +221,7 @@ class Host:
         """The processes that make the calls of steps for this one."""
         from pytest_navigator.engine.children import Children
 
-        return Children(self.project, self.workspace.devices, lambda: self.environment)
+        return Children(self.project, self.workspace.devices, lambda: self.environment, early=self.early)
 
     @cached_property
     def kept(self) -> KeptRunners:

@@ -11,6 +11,7 @@ from pytest_navigator.isolation.capture import tail
 from pytest_navigator.isolation.messages import encode, error_from
 from pytest_navigator.isolation.numerics import check_settings
 from pytest_navigator.isolation.process import Process, describe_end
+from pytest_navigator.isolation.starting import Start
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pytest_navigator.core.plain import JSON
+    from pytest_navigator.isolation.early import EarlyChild
     from pytest_navigator.isolation.interpreter import Interpreter
     from pytest_navigator.isolation.messages import Message
 
@@ -56,6 +58,7 @@ class Child:
         forced: variables that the child has whatever this process's are.
         interpreter: another Python than this process's, with its own `sys.path`; behind it are the folders of the
             user's code, none of what is installed here.
+        early: may have a process already, which the first start takes.
 
     Raises:
         ValueError: a setting does not exist.
@@ -70,12 +73,14 @@ class Child:
         settings: dict[str, dict[str, JSON]] | None = None,
         forced: Mapping[str, str] | None = None,
         interpreter: Interpreter | None = None,
+        early: EarlyChild | None = None,
     ) -> None:
         self.python_path = list(python_path or ())
         self.cwd = cwd
         self.environment = dict(environment or {})
         self.forced = dict(forced or {})
         self.interpreter = interpreter
+        self._early = early
         self.settings = settings or {}
         check_settings(self.settings)
         self._imports: list[str] = []
@@ -116,12 +121,14 @@ class Child:
         self._expected.clear()
         self._imports += new
         if self._process is None:
-            self._process = Process(
-                self.python_path, self.cwd, self.settings, self.environment, self.forced, self.interpreter
-            )
+            self._process = self._begun()
             self._process.warm_up(self._imports)
         elif new:
             self._process.warm_up(new)
+
+    def _begun(self) -> Process:
+        start = Start(self.python_path, self.cwd, self.environment, self.forced, self.interpreter)
+        return (self._early and self._early.take(start, self.settings)) or Process(start, self.settings)
 
     def call(
         self,

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from copy import deepcopy
-from importlib.abc import MetaPathFinder
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pytest_navigator.isolation.on_import import OnImport
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from importlib.machinery import ModuleSpec
+    from collections.abc import Callable, Iterator, Mapping
     from types import ModuleType
 
     from pytest_navigator.core.plain import JSON
@@ -143,36 +142,16 @@ def check_settings(settings: Mapping[str, Mapping[str, JSON]]) -> None:
             raise ValueError(f"unknown setting {unknown[0]!r} of {name!r} (valid: {sorted(SETTINGS.get(name, {}))})")
 
 
-class SettingsOnImport(MetaPathFinder):
+class SettingsOnImport(OnImport):
     """Applies `settings` right after a framework was imported, before anything can compute with it."""
 
     def __init__(self) -> None:
+        super().__init__(SETTINGS)
         self.settings: Mapping[str, Mapping[str, JSON]] = {}
-        self._searching = False
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        """Return the spec that the other finders have, its loader followed by the settings."""
-        if fullname not in SETTINGS or self._searching:
-            return None
-        self._searching = True  # find_spec asks all finders, and this one is among them
-        try:
-            spec = importlib.util.find_spec(fullname)
-        finally:
-            self._searching = False
-        if spec is not None and spec.loader is not None:
-            self._extend(spec.loader, fullname)
-        return spec
-
-    def _extend(self, loader: Any, name: str) -> None:
-        execute = loader.exec_module
-
-        def execute_and_apply(module: ModuleType) -> None:
-            execute(module)
-            _write(name, module, self.settings.get(name, {}))
-
-        loader.exec_module = execute_and_apply
+    def after(self, name: str, module: ModuleType) -> None:
+        """Apply those of the framework."""
+        _write(name, module, self.settings.get(name, {}))
 
 
 def _read(name: str, module: ModuleType) -> dict[str, JSON]:

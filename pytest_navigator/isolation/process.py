@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.isolation.capture import tail_of
 from pytest_navigator.isolation.messages import decode, encode, error_from
 from pytest_navigator.isolation.pipes import SIGNALLED
-from pytest_navigator.isolation.starting import Start, started
+from pytest_navigator.isolation.starting import started
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable
 
     import numpy as np
 
     from pytest_navigator.core.plain import JSON
-    from pytest_navigator.isolation.interpreter import Interpreter
+    from pytest_navigator.isolation.starting import Start
 
 # Longest time in s in which a child starts and makes its imports (a framework on a network disk: minutes).
 START_LIMIT = 300.0
@@ -45,12 +45,8 @@ class Process:
 
     def __init__(
         self,
-        python_path: Sequence[str],
-        cwd: Path | None,
+        start: Start,
         settings: dict[str, dict[str, JSON]],
-        environment: Mapping[str, str],
-        forced: Mapping[str, str],
-        interpreter: Interpreter | None = None,
     ) -> None:
         self.importing = ""
         self.failed: dict[str, str] = {}
@@ -58,13 +54,16 @@ class Process:
         self._started = False
         self._warming_up = 0
         self._oom_kills = _oom_kills()
-        self._wrapped = interpreter is not None and interpreter.wrapped
-        start = Start(python_path, cwd, environment, forced, interpreter)
+        self._wrapped = start.interpreter is not None and start.interpreter.wrapped
         with ExitStack() as stack:
             self._output = stack.enter_context(tempfile.TemporaryFile())
             self.connection, self._popen = started(start, self._output.fileno(), stack)
             self._resources = stack.pop_all()
-        self._send(encode({**start.told(), "settings": settings}))
+        self.set_up({**start.told(), "settings": settings})
+
+    def set_up(self, told: dict[str, Any]) -> None:
+        """Tell it what `Worker.set_up` takes; no answer comes."""
+        self._send(encode({"set_up": told}))
 
     def warm_up(self, names: list[str]) -> None:
         """Ask for imports; the answers are read before the next request."""

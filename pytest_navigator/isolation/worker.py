@@ -2,14 +2,15 @@
 
 Started by `process` as `python -m pytest_navigator.isolation.worker SOCKET LIFELINE PARENT`: two descriptors that it
 inherits, and the process id of the parent. Without them, as in a container, it talks over its standard input and output
-(`pipes`). `messages` has the form of what it receives; the first message sets it up,
-each further one is a request, and each request has one answer.
+(`pipes`). `messages` has the form of what it receives; the first message sets it up, and another one may later; each
+further one is a request, and each request has one answer.
 """
 
 from __future__ import annotations
 
 import atexit
 import ctypes
+import gc
 import importlib
 import operator
 import os
@@ -25,7 +26,7 @@ from pytest_navigator.isolation.capture import redirected
 from pytest_navigator.isolation.messages import decode, encode, error_fields
 from pytest_navigator.isolation.numerics import SettingsOnImport, apply_settings
 from pytest_navigator.isolation.pipes import standard
-from pytest_navigator.isolation.uncollected import exempt, uncollected
+from pytest_navigator.isolation.uncollected import uncollected
 from pytest_navigator.profiling.machine import belongs_to, peak, reset_peak
 from pytest_navigator.profiling.memory import free
 
@@ -62,17 +63,20 @@ class Worker:
 
     def __init__(self, connection: Connection | Pipes) -> None:
         self.connection = connection
+        self.called = False
         self.on_import = SettingsOnImport()
         sys.meta_path.insert(0, self.on_import)
 
     def serve(self) -> NoReturn:
         """Answer requests until the connection ends (EOFError)."""
-        self.set_up(**self.receive()[0])
         while True:
             request, arrays = self.receive()
-            if "imports" in request:
+            if "set_up" in request:
+                self.set_up(**request["set_up"])
+            elif "imports" in request:
                 self.warm_up(request["imports"])
             else:
+                self.called = True
                 self.answer(request, arrays)
 
     def receive(self) -> tuple[Message, dict[str, np.ndarray] | None]:
@@ -121,7 +125,8 @@ class Worker:
                     importlib.import_module(name)
                 except BaseException as error:
                     self.send(_failed(error, failed=name))
-        exempt(known=False)
+        if not self.called:  # later, an artifact may be there, which is not to stay
+            gc.freeze()
         self.send(encode({"ready": [begin, time.time()]}))
 
     def answer(self, request: Message, arrays: dict[str, np.ndarray] | None) -> None:

@@ -37,8 +37,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before a conftest.py can use CUDA
-def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> None:
-    """Let an xdist worker of a run that checks models see its own GPU only; name what options of others need."""
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Let an xdist worker of a run that checks models see its own GPU only; name what options of others need.
+
+    Start the child when a conftest.py imports a framework.
+    """
+    from pytest_navigator.plugin import options
+
+    if options.checks(early_config.known_args_namespace):
+        from pytest_navigator.plugin import early
+
+        early.watch(early_config)
     if any(word.startswith("--benchmark-") for word in args):
         from pytest_navigator.plugin.benchmark import check_installed
 

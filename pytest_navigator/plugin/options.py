@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_navigator.configuration.options import OPTIONS, PROFILE, names, one_of
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable
 
     import pytest
@@ -189,9 +190,9 @@ def active(config: pytest.Config) -> bool:
 
 def checking(config: pytest.Config) -> bool:
     """Whether this run checks models; with `--nav-show-config` alone it tells how it would."""
-    return bool(
-        config.getoption("nav")
-        or config.getoption("nav_package") is not None
-        or config.getoption("nav_model")
-        or config.getoption("nav_config")
-    )
+    return checks(config.option)
+
+
+def checks(option: argparse.Namespace) -> bool:
+    """Whether a run with these options does."""
+    return bool(option.nav or option.nav_package is not None or option.nav_model or option.nav_config)

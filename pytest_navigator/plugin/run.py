@@ -101,6 +101,7 @@ class Run(Host):
 
         from pytest_navigator.engine.workspace import Workspace
         from pytest_navigator.isolation.progress import Progress
+        from pytest_navigator.plugin.early import EARLY
 
         worker = getattr(config, "workerinput", {})
         run = cls(
@@ -114,6 +115,7 @@ class Run(Host):
             debugger=config.getoption("usepdb", False),
             recordable=recordable,
             progress=Progress(shown=config.option.verbose > 0 and not worker),
+            early=config.stash.get(EARLY, None),
         )
         if any(config.getoption(name) for name in ("nav_model", *NEEDS_MODEL)):
             from pytest_navigator.plugin.named import named_models

@@ -179,6 +179,8 @@ class Session:
             from pytest_navigator.plugin import ahead
 
             ahead.begin(self.run, session.items)
+        if self.run.early:
+            self.run.early.close()
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
