@@ -109,13 +109,22 @@ class Cut:
         up, down: bytes of requests, of answers; None: any number.
         verb: counted from the first request of this method on.
         server: killed where the way breaks.
+        silent: nothing breaks there, and nothing goes any more, as with a machine that has lost its network.
     """
 
     def __init__(
-        self, port: int, *, up: int | None = None, down: int | None = None, verb: str = "", server: Server | None = None
+        self,
+        port: int,
+        *,
+        up: int | None = None,
+        down: int | None = None,
+        verb: str = "",
+        server: Server | None = None,
+        silent: bool = False,
     ) -> None:
         self.left = {"up": up, "down": down}
         self.verb, self.server, self.broken = verb.encode(), server, threading.Event()
+        self.silent = silent
         self._target, self._open = port, [socket.create_server(("127.0.0.1", 0))]
         self._threads = [threading.Thread(target=self._serve, daemon=True)]
         self._threads[0].start()
@@ -139,7 +148,11 @@ class Cut:
             while True:
                 near, _ = self._open[0].accept()
                 self._open.append(near)
-                far = socket.create_connection(("127.0.0.1", self._target))
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._target))
+                except OSError:  # the server is gone
+                    near.close()
+                    raise
                 self._open.append(far)
                 for way, source, target in (("up", near, far), ("down", far, near)):
                     thread = threading.Thread(target=self._pass, args=(way, source, target), daemon=True)
@@ -151,6 +164,8 @@ class Cut:
             while content := source.recv(2**14):
                 self.verb = b"" if self.verb and way == "up" and content.startswith(self.verb) else self.verb
                 target.sendall(content[: self._room(way, len(content))])
+                if self.broken.is_set() and self.silent:
+                    return
                 if self.broken.is_set():
                     break
         for each in (source, target):
@@ -166,6 +181,8 @@ class Cut:
         if left > size:
             return size
         self.broken.set()
+        if self.silent:
+            return max(left, 0)
         if self.server:
             self.server.kill()
         self._open[0].shutdown(socket.SHUT_RDWR)  # which wakes who waits for the next connection

@@ -25,6 +25,8 @@ EXTRA = "pip install 'pytest-navigator[remote]'"
 CONNECT, READ = 5, 8  # s without an answer
 ATTEMPTS = 2  # Of the client library, for each of
 TRIES = 2  # those of fsspec
+# The client library knows no limit for what is sent: how long that may take, and at how many B/s of it.
+SENT_WITHIN, SLOWEST = 30.0, 2**18
 
 
 @dataclass(frozen=True)
@@ -206,12 +208,17 @@ def send(path: Path, url: Url) -> None:
     """
     with _told(url) as files:
         # A single PUT, or the parts of one object that the last request makes visible: object stores know no half one.
-        files.put_file(str(path), str(url))
         size = path.stat().st_size
+        files.put_file(str(path), str(url), **_limit(files, size))
         with suppress(PermissionError):  # who may write need not be allowed to read
             size = files.info(str(url))["size"]
     if size != path.stat().st_size:
         raise RemoteError(f"{url} has {size} B instead of {path.stat().st_size} after it was written")
+
+
+def _limit(files: Any, size: int) -> dict[str, float]:
+    """Return what has fsspec give up; what is written at once, into memory, needs none."""
+    return {"timeout": SENT_WITHIN + size / SLOWEST} if files.async_impl else {}
 
 
 def beginning(url: Url, size: int) -> bytes | None:
@@ -291,7 +298,11 @@ def _reason(error: Exception) -> str:
     from pytest_navigator.core.privacy import scrubber
     from pytest_navigator.text import one_line
 
-    said = getattr(error, "strerror", None) or str(error)
+    said = (
+        getattr(error, "strerror", None)
+        or str(error)
+        or ("no answer in time" if isinstance(error, TimeoutError) else "")
+    )
     return one_line(scrubber()(said)).strip() or type(error).__name__
 
 

@@ -184,6 +184,26 @@ def test_a_write_that_breaks_leaves_whole_entries_only(
         assert warned(again) == []
 
 
+@pytest.mark.parametrize("after", [0, 2000])
+def test_a_server_that_is_silent_in_a_write_is_given_up(
+    machine: Callable[[str], Path], nav: Nav, mortal: Bucket, monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    """It has taken the connection, and the first bytes or none."""
+    monkeypatch.setattr(remote, "SENT_WITHIN", 2.0)
+    way = Cut(mortal.server.port, up=after, verb="PUT", silent=True)
+    speak_to(way.url, monkeypatch)
+    one = machine("one")
+    result = run(nav, cache=mortal.url)
+    way.close()
+    assert way.broken.is_set()
+    assert set(words(result).values()) == {"PASSED"}
+    assert counted(one) == ALL
+    assert warned(result) == [
+        f"WARNING: nothing can be added to {mortal.url} (no answer in time); the run went on without"
+    ]
+    assert mortal.names() == []
+
+
 @pytest.mark.parametrize(("after", "killed"), [(1500, True), (3000, False)])
 def test_a_read_that_breaks_is_none(
     machine: Callable[[str], Path],
