@@ -298,12 +298,9 @@ def _reason(error: Exception) -> str:
     from pytest_navigator.core.privacy import scrubber
     from pytest_navigator.text import one_line
 
-    said = (
-        getattr(error, "strerror", None)
-        or str(error)
-        or ("no answer in time" if isinstance(error, TimeoutError) else "")
-    )
-    return one_line(scrubber()(said)).strip() or type(error).__name__
+    said = getattr(error, "strerror", None) or str(error)
+    unsaid = "no answer in time" if isinstance(error, TimeoutError) else type(error).__name__
+    return one_line(scrubber()(said)).strip() or unsaid
 
 
 @cache
