@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.records import earlier_text
 from pytest_navigator.core.steps import Status
+from pytest_navigator.package.query.disputed import disputed
 from pytest_navigator.package.query.strategies import MinLatencyStrategy, best
 from pytest_navigator.planning.groups import left_out
 from pytest_navigator.planning.here import elsewhere, steps
@@ -122,7 +123,9 @@ def _winners(models: Sequence[Results]) -> list[str]:
     """Return of how many models each cell has the least latency; nothing where nothing was measured."""
     fastest = Counter(cell for results in models for cell in _fastest(results))
     counted = (f"{key} on {runner} of {count}" for (key, runner), count in fastest.most_common())
-    return [f"fastest: {', '.join(counted)}"] if fastest else []
+    disturbed = sum(MinLatencyStrategy.__name__ in disputed(results) for results in models)
+    open_ = f"; disturbed: in {disturbed} of them another one may be" if disturbed else ""
+    return [f"fastest: {', '.join(counted)}{open_}"] if fastest else []
 
 
 def _state(results: Results, key: str, runner: str) -> str:

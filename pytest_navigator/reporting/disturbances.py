@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import profile_result
-from pytest_navigator.gates.ranking import rivals
-from pytest_navigator.package.query.strategies import SUMMARY, MaxThroughputStrategy, best, candidates
+from pytest_navigator.package.query.disputed import disputed
 from pytest_navigator.profiling.figures import rounded
 from pytest_navigator.profiling.quiet import is_disturbed
 
@@ -27,30 +26,17 @@ PLUGINS = {"coverage": "-p no:cov", "cProfile": "-p no:profiling"}
 
 
 def disturbances(results: Results) -> list[str]:
-    """Return a line for the rankings that are within the disturbance, and one that says what would help."""
-    open_ = {name: others for name, figure in best(results).winners if (others := contenders(results, name, figure))}
-    told: dict[str, list[str]] = {}
-    for name, figure in best(results).winners:
-        if name in open_:
-            told.setdefault(_between(figure, open_[name]), []).append(name)
-    lines = [f"{DISTURBED}: {', '.join(names)}: {text}" for text, names in told.items()]
+    """Return what `disputes` does, and what would help, which may name other programs of the machine."""
+    lines = disputes(results)
     return [*lines, *(help_of(results.outcomes) if lines else [])]
 
 
-def contenders(results: Results, strategy: str, chosen: Figure) -> list[Figure]:
-    """Return those that may be better than what a strategy of the summary chose, each runner once."""
-    whole = strategy == MaxThroughputStrategy().name
-    rule = next(each for each in SUMMARY.values() if each.name == strategy)
-    places: dict[str, list[Figure]] = {}
-    for figure in candidates(results):
-        places.setdefault(figure.place, []).append(figure)
-    others = [rule.choose(own) for place, own in places.items() if place != chosen.place]
-    found = rivals(_cost(chosen, whole=whole), [_cost(each, whole=whole) for each in others])
-    return [others[i] for i in found]
-
-
-def _cost(figure: Figure, *, whole: bool) -> Span:
-    return figure.span.scaled(1 / (figure.batch_size or 1)) if whole else figure.span
+def disputes(results: Results) -> list[str]:
+    """Return a line for the rankings that are within the disturbance."""
+    told: dict[str, list[str]] = {}
+    for name, (chosen, *others) in disputed(results).items():
+        told.setdefault(_between(chosen, others), []).append(name)
+    return [f"{DISTURBED}: {', '.join(names)}: {text}" for text, names in told.items()]
 
 
 def _between(chosen: Figure, others: Sequence[Figure]) -> str:

@@ -10,6 +10,7 @@ from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.reporting import pipelines
 from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
+from pytest_navigator.reporting.disturbances import disputes
 from pytest_navigator.reporting.regressions import regressions
 from pytest_navigator.reporting.report import HEADINGS, matrix, notes, title
 from pytest_navigator.text import LINE, bounded, printable, writable
@@ -117,7 +118,7 @@ def _failure(cause: Cause) -> str:
 def _model(model: ModelReport) -> str:
     results = model.shown
     limits = [" ".join(("budget", *row)) for row in budget_rows(results)]
-    lines = [*regressions(results), *limits, *unjudged(results), *notes(results), *model.said]
+    lines = [*disputes(results), *regressions(results), *limits, *unjudged(results), *notes(results), *model.said]
     return _section(title(results), model.failed, _table(HEADINGS, matrix(results)), lines)
 
 

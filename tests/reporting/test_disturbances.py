@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_navigator.package.layout import navigator_log
+from pytest_navigator.package.layout.own_part import details
 from pytest_navigator.package.query.strategies import best
+from pytest_navigator.reporting import github, json_report
+from pytest_navigator.reporting.html import rendering
 from pytest_navigator.reporting.report import summary
+from pytest_navigator.reporting.run_report import ModelReport, RunReport
 from tests.package import recorded
 
 if TYPE_CHECKING:
@@ -75,3 +81,29 @@ def test_of_equal_figures_the_first_of_the_suite_is_chosen() -> None:
 def test_where_nobody_knows_who_it_was_the_share_of_others_is_said() -> None:
     found = measured(torchscript={"p50_latency": 1.1, "contention": 0.5, "others": {}})
     assert lines(found)[1].endswith("what would help: nothing beside it (others used 50 % of the processors)")
+
+
+OPEN = {"p50_latency": 370.0, "quiet": 1.5, "floor": 1.4, **SPINNING, "others": {"secret-trader": 0.5}}
+
+
+def test_every_report_has_the_mark_and_none_names_other_programs() -> None:
+    found = measured(torchscript=OPEN)
+    run = RunReport((ModelReport(found),), exit_code=0)
+    pages = [rendering.render(run), github.summary(run).replace("&#45;", "-")]
+    assert all("the order is within the disturbance" in page for page in pages)
+    log = navigator_log.render(found)
+    assert log.count("  Disturbed: torchscript-trace on TorchScriptCPU may be better\n") == 2
+    rivals = {"MaxThroughputStrategy": ["torchscript-trace on TorchScriptCPU"]}
+    rivals["MinLatencyStrategy"] = rivals["MaxThroughputStrategy"]
+    assert details(found, git=None, complete=True)["disturbed"] == rivals
+    written = json_report.render(run)
+    assert json.loads(written)["models"][0]["records"]["disturbed"] == rivals
+    assert not [text for text in (*pages, log, written) if "secret-trader" in text]
+
+
+def test_no_report_has_it_where_nothing_was_disturbed() -> None:
+    found = measured()
+    run = RunReport((ModelReport(found),), exit_code=0)
+    texts = [rendering.render(run), github.summary(run), navigator_log.render(found)]
+    assert not [text for text in texts if "isturbed:" in text or "within the disturb" in text]
+    assert details(found, git=None, complete=True)["disturbed"] == {}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.core.privacy import scrubber
 from pytest_navigator.core.steps import Status
 from pytest_navigator.package.layout.names import names_of, titles
+from pytest_navigator.package.query.disputed import disputed
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.text import printable
 
@@ -144,6 +145,7 @@ def _summary(row: Row, at: datetime) -> str:
 
 def _strategies(results: Results, at: datetime) -> list[str]:
     # The live model has no file, and stands there by its name.
+    open_ = disputed(results)
     return [
         line
         for name, figure in best(results).winners
@@ -154,6 +156,7 @@ def _strategies(results: Results, at: datetime) -> list[str]:
             f"  Throughput: {figure.throughput:.4f} [infer/sec]{_noted(figure)}",
             f"  Runner: {figure.runner}",
             f"  Model: {results.variant(figure.key).place}",
+            *(f"  Disturbed: {other.place} may be better" for other in open_.get(name, [])[1:]),
         )
     ]
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator._version import __version__
 from pytest_navigator.core.plain import fields_of, plain
+from pytest_navigator.package.query.disputed import disputed
 from pytest_navigator.package.query.strategies import best
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ def details(results: Results, *, git: Mapping[str, JSON] | None, complete: bool)
         "verified": [f"{key}/{runner}" for key, runner in results.cells() if results.verified(key, runner)],
         "verification": [_verification(results, o) for o in results.outcomes if o.step == "verify"],
         "best": {"latency": plain(winners.latency), "throughput": plain(winners.throughput)},
+        # A strategy -> the runners that may be better than its choice, which is within the disturbance.
+        "disturbed": {name: [each.place for each in others] for name, (_, *others) in disputed(results).items()},
         "steps": {outcome.id: _step(outcome) for outcome in results.outcomes if outcome.step != "verify"},
         "settings": plain(suite.settings),
         # Where the package lies is its reader's business.

@@ -11,6 +11,7 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.reporting.budgets import HEADINGS as BUDGETS
 from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
+from pytest_navigator.reporting.disturbances import disputes
 from pytest_navigator.reporting.html.cells import Cell, cells
 from pytest_navigator.reporting.html.changes import Changes, changes
 from pytest_navigator.reporting.html.difference import differences
@@ -128,9 +129,14 @@ def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
         strategies=tuple(winners),
         failures=tuple(failures(model, room, _reproduced(run, model))),
         plots=tuple(plot for make in PLOTS if (plot := make(results))),
-        notes=(*searches(results), *unjudged(results), *notes(results), *model.said, *_package(run, model)),
+        notes=_notes(run, model),
         skipped=tuple(_skipped(results)),
     )
+
+
+def _notes(run: RunReport, model: ModelReport) -> tuple[str, ...]:
+    own = model.shown
+    return (*disputes(own), *searches(own), *unjudged(own), *notes(own), *model.said, *_package(run, model))
 
 
 def _verdict_of(model: ModelReport) -> str:
