@@ -12,7 +12,6 @@ from pytest_navigator.core.steps import OF_MODEL, PLANNED, Per, Step
 from pytest_navigator.errors import ConfigError, unknown
 from pytest_navigator.planning.filtered import check_cells
 from pytest_navigator.plugin._compat import class_setups, direct_names, fixtures_asked_for, import_no_packages
-from pytest_navigator.plugin.baselines import read_all, removed
 from pytest_navigator.plugin.collection import (
     PIPELINE_RUNNER,
     SUITE,
@@ -159,6 +158,8 @@ def finish(run: Run, session: pytest.Session, items: list[pytest.Item]) -> None:
         if not ours and not session.testsfailed:  # pytest tells what could not be collected
             _tell_nothing_collected(run, items)
         if ours and not run.config.option.collectonly:
+            from pytest_navigator.plugin.baselines import read_all, removed
+
             _check_packages(run)
             run.write_manifests(collected(parts, run), read_all(run))
             run.hints += removed(run)

@@ -61,7 +61,7 @@ def test_collection_imports_no_framework_and_nothing_else_that_is_heavy(imported
 
 def test_only_what_collection_needs_is_imported_of_ours_and_of_one_framework(imported: dict[str, set[str]]) -> None:
     active = imported["active, ours"]
-    assert len(active) <= 81
+    assert len(active) <= 80
     backends = {name.split(".")[2] for name in active if name.startswith("pytest_navigator.backends.")}
     assert backends == {"builtin", "exchange", "tensorrt", "torch"}
 
