@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
@@ -60,9 +60,9 @@ class Timeline:
             self.add(name, begin, time.time(), part)
 
     def add(self, name: str, begin: float, end: float, part: str = "") -> None:
-        """Note what was done, at once: a process may end at any time."""
-        event = Event(f"{self.process} {part}".rstrip(), name, begin, end)
-        with self.file.open("a", encoding="utf-8") as file:
+        """Note what was done, at once: a process may end at any time. A full disk is no reason to fail for."""
+        event = Event(f"{self.process} {part}".rstrip(), name, begin, max(begin, end))  # a clock can be set back
+        with suppress(OSError), self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(event)) + "\n")
 
 

@@ -81,6 +81,8 @@ def compared(best: Figure, eager: Figure | None) -> Verdict:
     if known[0] and after < DOUBTFUL * before:
         return Verdict(best.key, best.runner, f"{gain} as fast alone, which is in doubt: {known[0]}", *figures)
     reason = f"no format is faster: the best one, {best.place}, has {gain} its speed"
+    if known[0] and best.span.low < before:
+        reason += f", which is in doubt: {known[0]}"
     return Verdict("", "", reason, *figures, slower=True)
 
 

@@ -32,6 +32,7 @@ A_FOLDER = 'a text like "folder"'
 # Flags whose value pytest can take for an argument.
 PATHS = (
     *("--nav-package", "--nav-baseline", "--nav-workspace", "--nav-model", "--nav-config", "--nav-cache"),
+    "--nav-timeline",
     *(flag for flag, *_ in REPORT_OPTIONS),
 )
 

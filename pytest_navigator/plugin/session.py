@@ -76,7 +76,7 @@ def start(config: pytest.Config) -> None:
     config.stash[RUN] = config.stash[collection.NOTES] = run
     config.pluginmanager.register(Session(run), "navigator-session")
     config.pluginmanager.register(verification.Fixtures(), "navigator-fixtures")
-    if config.getoption("nav_timeline") and not config.option.collectonly:
+    if config.getoption("nav_timeline") and not (config.option.collectonly or run.problem):
         from pytest_navigator.plugin import timeline
 
         timeline.begin(config, run)

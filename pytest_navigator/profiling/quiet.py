@@ -29,16 +29,31 @@ class Span(NamedTuple):
         value: what runners are ranked by: the median, of a disturbed measurement that of the quietest calls.
         low: what it takes at least, 0.0 where nothing can be told; high: at most. All in ms.
         disturbed: whether others, or too many threads of one's own, had the processors.
+        quiet: what its quietest calls took; None: not recorded.
     """
 
     value: float
     low: float
     high: float
     disturbed: bool = False
+    quiet: float | None = None
 
     def scaled(self, factor: float) -> Span:
         """Return it in another unit: ms a row."""
-        return Span(self.value * factor, self.low * factor, self.high * factor, self.disturbed)
+        quiet = None if self.quiet is None else self.quiet * factor
+        return Span(self.value * factor, self.low * factor, self.high * factor, self.disturbed, quiet)
+
+    def by_quiet(self) -> Span:
+        """Return it with the quietest calls as its value."""
+        return self if self.quiet is None else self._replace(value=min(self.value, self.quiet))
+
+
+def alike(spans: Sequence[Span]) -> list[Span]:
+    """Return spans as they are compared with each other: where one is disturbed, all by their quietest calls.
+
+    The quietest calls of one are no match for the median of another.
+    """
+    return [each.by_quiet() for each in spans] if any(each.disturbed for each in spans) else list(spans)
 
 
 def quietest(stretches: Iterable[Sequence[float]]) -> float:
@@ -56,11 +71,11 @@ def quietest(stretches: Iterable[Sequence[float]]) -> float:
 def span(result: ProfileResult) -> Span:
     """Return what the call of a measurement takes undisturbed, by all that is recorded of it."""
     median, off = result.p50_latency, spread(result)
+    quiet = min((each for each in (result.quiet, result.fastest.get("p50")) if each), default=None)
+    seen = median if quiet is None else min(median, quiet)
     if not is_disturbed(result):
-        return Span(median, median * max(0.0, 1 - off), median * (1 + off))
-    known = [value for value in (median, result.quiet, result.fastest.get("p50")) if value is not None]
-    value = min(known)
-    return Span(value, min(value, _least(result, value)), value, disturbed=True)
+        return Span(median, min(median * max(0.0, 1 - off), seen), median * (1 + off), quiet=quiet)
+    return Span(seen, min(seen, _least(result, seen)), seen, disturbed=True, quiet=quiet)
 
 
 def is_disturbed(result: ProfileResult) -> bool:

@@ -67,29 +67,36 @@ def processors() -> int:
 
 def _counted() -> Counted:
     """Return for each thread the ns that it ran and that it waited; {} where nobody tells."""
-    found: Counted = {}
     try:
-        for name in os.listdir(_THREADS):
-            run, wait, _ = (_THREADS / name / "schedstat").read_text(encoding="ascii").split()
-            found[name] = int(run), int(wait)
-    except (OSError, ValueError):  # no Linux, a sandbox that plays one, or a thread that has just ended
-        return found
-    return found
+        names = os.listdir(_THREADS)
+    except OSError:  # no Linux
+        return {}
+    return {name: counted for name in names if (counted := _of_thread(_THREADS / name))}
+
+
+def _of_thread(folder: Path) -> tuple[int, int] | None:
+    try:
+        run, wait, _ = (folder / "schedstat").read_text(encoding="ascii").split()
+        return int(run), int(wait)
+    except (OSError, ValueError):  # it has just ended, or a sandbox plays Linux
+        return None
 
 
 class Others:
     """What other processes use of the processors, from the making of this object on."""
 
     def __init__(self) -> None:
-        self._begin, self._time = _used(), time.monotonic()
+        self._time, self._begin = time.monotonic(), _used()
 
     def shares(self) -> dict[str, float]:
         """Return the names of those that use most, with their shares of the processors (0.0 to 1.0)."""
         import psutil
 
+        # Looking at all processes takes its time, too, in which they go on.
+        used = _used()
         wall = (time.monotonic() - self._time) * (psutil.cpu_count() or 1)
         found: dict[str, float] = {}
-        for key, (name, spent) in _used().items():
+        for key, (name, spent) in used.items():
             share = (spent - self._begin.get(key, (name, spent))[1]) / wall
             found[name] = found.get(name, 0.0) + share
         largest = sorted(found.items(), key=lambda each: -each[1])[:MOST]
@@ -113,7 +120,10 @@ def _seconds(process: psutil.Process) -> float:
 
 
 def spinning() -> tuple[str, ...]:
-    """Return what would stop the threads of this process's libraries from spinning, and has not been set."""
+    """Return what would stop the threads of this process's libraries from spinning, without the variables that are set.
+
+    What the options of a session are nobody tells here.
+    """
     found = dict.fromkeys(text for name, text in SPINNING.items() if name in sys.modules)
     return tuple(text for text in found if text.partition("=")[0] not in os.environ)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_navigator.core.facts import profile_result
 from pytest_navigator.package.query.disputed import disputed
-from pytest_navigator.profiling.figures import rounded
+from pytest_navigator.profiling.figures import WAITED, rounded
 from pytest_navigator.profiling.quiet import is_disturbed
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def help_of(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def _threads(found: Sequence[ProfileResult]) -> list[str]:
-    shared = [each for each in found if each.threads > 1 and each.spinning and each.waited]
+    shared = [each for each in found if each.threads > 1 and each.spinning and (each.waited or 0.0) >= WAITED]
     settings = dict.fromkeys(text for each in shared for text in each.spinning)
     if not shared:
         return []

@@ -11,6 +11,7 @@ from pytest_navigator.core.records import earlier_text
 from pytest_navigator.gates.ranking import ratio_range
 from pytest_navigator.package.query.strategies import best, figures_of
 from pytest_navigator.profiling.figures import rounded
+from pytest_navigator.profiling.quiet import alike
 from pytest_navigator.profiling.search import NEARLY
 from pytest_navigator.text import columns
 
@@ -91,7 +92,8 @@ def _ratio(source: Figure, figure: Figure) -> str:
     One of disturbed figures is that of the quietest calls, with the range that it may be in: "2.1x* (0.9-4.2x)".
     """
     spread = 0.0 if source == figure else hypot(source.spread, figure.spread)
-    ratio = f"{rounded(source.span.value / figure.span.value, max(spread, COARSE))}x{_mark(source, figure)}"
+    before, after = alike([source.span, figure.span])
+    ratio = f"{rounded(before.value / after.value, max(spread, COARSE))}x{_mark(source, figure)}"
     limits = None if source == figure else ratio_range(source.span, figure.span)
     between = _range(*limits) if limits else ""
     return f"{ratio} ({between})" if between else ratio

@@ -304,10 +304,11 @@ def test_what_is_wrong_on_a_host_is_a_usage_error(run: Run, folders: list[Path],
     else:
         (blue / "navigator_workspace").mkdir()
         (blue / "navigator_workspace" / "thesis.txt").touch()
-    result = run()
+    result = run("--nav-timeline")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines([WRONG[wrong]])
+    assert not (blue / "navigator_workspace" / ".timeline").exists()
     assert not [*here.glob("*.nav")]
 
 

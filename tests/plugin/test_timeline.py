@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_navigator.core.timeline import read_events
+from pytest_navigator.core.timeline import Timeline, read_events
 from pytest_navigator.engine.workspace import TIMELINE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from blackbox import Nav
 
@@ -36,6 +38,7 @@ def rows(result: pytest.RunResult) -> list[tuple[str, str]]:
 def test_the_rows_say_what_pytest_and_its_child_did_in_the_order_of_their_begin(
     pytester: pytest.Pytester, timed: Run
 ) -> None:
+    before = time.time()
     result = timed("--nav-timeline", subprocess=True)  # whose start-up is its own
 
     found = rows(result)
@@ -43,6 +46,7 @@ def test_the_rows_say_what_pytest_and_its_child_did_in_the_order_of_their_begin(
     assert found[:2] == [("pytest", "start-up"), ("pytest", "collection")]
     events = read_events(pytester.path / WORKSPACE / TIMELINE)
     assert [event.begin for event in events] == sorted(event.begin for event in events)
+    assert events[0].begin >= before - 0.05  # the system counts in hundredths
     names = {(event.lane, event.name) for event in events}
     assert {("pytest", "test_source"), ("pytest child", "loads: export.fake"), ("pytest child", "imports")} <= names
     assert ("pytest", "packages and reports") in names
@@ -121,3 +125,20 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_run(
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert why in result.stderr.str().replace("\n", " ")
     assert (pytester.path / "mine.json").read_text() == "[1, 2]"
+
+
+def test_a_clock_that_is_set_back_and_a_full_disk_break_nothing(tmp_path: Path) -> None:
+    timeline = Timeline(tmp_path / "pytest.jsonl")
+    timeline.add("work", 5.0, 4.0)
+    (event,) = read_events(tmp_path)
+    assert event.seconds == 0.0
+    Timeline(tmp_path / "gone" / "pytest.jsonl").add("work", 4.0, 5.0)
+
+
+def test_a_path_that_pytest_takes_for_an_argument_is_told(timed: Run, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.mktemp("elsewhere") / "out.json"
+    file.touch()
+    result = timed("--nav-timeline", str(file))
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"write --nav-timeline={file}" in result.stderr.str()

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,14 +17,16 @@ from hypothesis import strategies as st
 from pytest_navigator.configuration.profile_config import OptimizationProfile
 from pytest_navigator.core.plain import plain, structured
 from pytest_navigator.core.records import ProfileResult
+from pytest_navigator.profiling import waiting
 from pytest_navigator.profiling.fastest import fastest
 from pytest_navigator.profiling.figures import caveat
 from pytest_navigator.profiling.measuring import measure, summary
-from pytest_navigator.profiling.quiet import RUN, quietest, span
+from pytest_navigator.profiling.quiet import RUN, alike, quietest, span
 from pytest_navigator.profiling.waiting import Others, Waiting, spinning
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 MS = 1_000_000
 FAST, SLOW = 1.7, 370.0  # Of ExportedProgram where threads of two libraries spin on the same processors
@@ -165,3 +168,34 @@ def test_what_was_set_is_not_advised(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_others_are_named_with_what_they_use() -> None:
     shares = Others().shares()
     assert all(name and 0 < share <= 1 for name, share in shares.items())
+
+
+def test_a_thread_that_has_ended_costs_its_own_count_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {"1": "5 6 7", "2": None, "3": "", "4": "8 9 1"}.items():
+        (tmp_path / name).mkdir()
+        if text is not None:
+            (tmp_path / name / "schedstat").write_text(text)
+    monkeypatch.setattr(waiting, "_THREADS", tmp_path)
+
+    assert waiting._counted() == {"1": (5, 6), "4": (8, 9)}
+
+
+def test_what_others_use_while_they_are_looked_at_counts_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking at all processes took 0.2 s each time, in which one of them ran."""
+    clock = iter([10.0, 10.4])
+    used = iter([{7: ("trader", 1.0)}, {7: ("trader", 1.4)}])
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(waiting, "_used", lambda: next(used))
+    monkeypatch.setattr(psutil, "cpu_count", lambda: 2)
+
+    assert Others().shares() == {"trader": 0.5}
+
+
+def test_of_several_that_are_compared_one_disturbed_makes_all_count_by_quiet_calls() -> None:
+    still = span(disturbed([1.0] * 30 + [0.6] * 10 + [1.0] * 30, waited=0.0, stability="stable"))
+    busy = span(disturbed([1.2] * 30 + [0.8] * 10))
+
+    assert (still.disturbed, busy.disturbed) == (False, True)
+    assert [each.value for each in alike([still, still])] == [1.0, 1.0]
+    assert [each.value for each in alike([still, busy])] == [0.6, 0.8]
+    assert still.low == 0.6

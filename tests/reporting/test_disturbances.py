@@ -6,8 +6,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from pytest_navigator.core.steps import Status
 from pytest_navigator.package.layout import navigator_log
 from pytest_navigator.package.layout.own_part import details
+from pytest_navigator.package.query.selection import KEPT
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.reporting import github, json_report
 from pytest_navigator.reporting.html import rendering
@@ -107,3 +111,55 @@ def test_no_report_has_it_where_nothing_was_disturbed() -> None:
     texts = [rendering.render(run), github.summary(run), navigator_log.render(found)]
     assert not [text for text in texts if "isturbed:" in text or "within the disturb" in text]
     assert details(found, git=None, complete=True)["disturbed"] == {}
+
+
+def test_where_one_is_disturbed_all_are_compared_by_their_quietest_calls() -> None:
+    """The live model is faster by both statistics, and by its median not than the other's quietest calls."""
+    found = measured(
+        torchscript={"p50_latency": 1.2, "quiet": 0.8, "floor": 0.8, "contention": 0.25, "waited": 0.05},
+        torch={"p50_latency": 1.0, "quiet": 0.6, "floor": 0.6, "contention": 0.1},
+    )
+    by_key = {step.key: step for step in found.outcomes if step.step == "profile" and step.passed}
+    assert by_key["torchscript-trace"].data["result"]["quiet"] == 0.8
+    assert {figure.key for _, figure in best(found).winners} == {"torch"}
+    assert lines(found) == []
+    row = next(line for line in summary(found) if line.startswith("  torchscript-trace"))
+    assert " 0.75x* (" in row
+
+
+def test_a_batch_size_that_is_not_a_runners_best_may_be_the_best_of_all() -> None:
+    batch8 = {"p50_latency": 9.0, "quiet": 3.9, "floor": 1.8, **SPINNING, "threads": 1}
+    steps = []
+    for step in recorded.outcomes():
+        if step.step == "profile" and step.batch == "batchmax":
+            step = replace(step, data={"result": {**step.data["result"], **batch8}})
+        if step.step == "profile" and step.key == "torchscript-trace" and step.batch == "batch1":
+            step = replace(step, data={"result": {**step.data["result"], "p50_latency": 1.05}})
+        steps.append(step)
+    found = recorded.results(steps)
+    assert dict(best(found).winners)["MaxThroughputStrategy"].key == "torch"
+    # Of three rows in one batch, each takes 0.6 ms at least; alone it takes 1.05, and nothing disturbed that.
+    assert [line for line in lines(found) if "MaxThroughputStrategy" in line and "torchscript-trace" in line]
+
+
+def test_what_may_be_the_best_is_kept_with_the_best() -> None:
+    found = measured(torchscript={"p50_latency": 1.3, "quiet": 0.9, "floor": 0.5, "contention": 0.5})
+    left = [o for o in found.outcomes if (o.step, o.key) != ("profile", "onnx")]
+    steps = [replace(o, status=Status.PASSED) if o.runner == "OnnxCPU" else o for o in left]
+    onnx = recorded.profile("onnx", "OnnxCPU", "batch1", 0.8, 1250.0)
+    both = recorded.results([*steps, onnx])
+    assert dict(best(both, files_only=True).winners)["MinLatencyStrategy"].key == "onnx"
+    assert KEPT["best"](both, ()) == {"onnx", "torchscript-trace"}
+    certain = recorded.results([*(o for o in recorded.outcomes() if o.step != "profile"), onnx])
+    assert "torchscript-trace" not in KEPT["best"](certain, ())
+
+
+def test_threads_that_hardly_waited_are_no_advice() -> None:
+    found = measured(torchscript={"p50_latency": 1.1, "floor": 0.5, "contention": 0.5, **SPINNING, "waited": 0.01})
+    assert "OMP_WAIT_POLICY" not in lines(found)[1]
+
+
+@pytest.mark.parametrize("quiet", [0.0, float("nan"), None])
+def test_a_figure_that_cannot_be_is_no_figure(quiet: float | None) -> None:
+    found = measured(torchscript={"p50_latency": 1.1, "contention": 0.5, "quiet": quiet, "floor": quiet})
+    assert summary(found)

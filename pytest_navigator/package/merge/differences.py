@@ -12,11 +12,13 @@ from pytest_navigator.gates.vouched import verified_rows
 from pytest_navigator.package.merge.same_model import other_outputs
 from pytest_navigator.package.sides import side_of
 from pytest_navigator.profiling.figures import caveat
+from pytest_navigator.profiling.quiet import is_disturbed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_navigator.core.plain import JSON
+    from pytest_navigator.core.records import ProfileResult
     from pytest_navigator.gates.sides import Side
     from pytest_navigator.package.container.reader import PackageFile
 
@@ -39,8 +41,8 @@ def differences(first: PackageFile, second: PackageFile, latency: float, most: f
         *unmeasured_rows(before, after),
         *_environment(first, second),
     ]
-    disturbed = {**_disturbed(before), **_disturbed(after)}
-    return [_noted(row, disturbed) for row in found if _shown(row, latency)]
+    caveats = {**_caveats(before), **_caveats(after)}
+    return [_noted(row, caveats) for row in found if _shown(row, latency)]
 
 
 def _shown(row: Row, latency: float) -> bool:
@@ -52,16 +54,20 @@ def _shown(row: Row, latency: float) -> bool:
     return abs(row.after - row.before) > latency * row.before
 
 
-def _noted(row: Row, disturbed: dict[str, str]) -> Row:
-    if row.topic != "latency" or row.subject not in disturbed:
+def _noted(row: Row, caveats: dict[str, str]) -> Row:
+    if row.topic != "latency" or row.subject not in caveats:
         return row
-    return Row(row.topic, row.subject, row.before, row.after, row.verdict, f"disturbed: {disturbed[row.subject]}")
+    return Row(row.topic, row.subject, row.before, row.after, row.verdict, caveats[row.subject])
 
 
-def _disturbed(side: Side) -> dict[str, str]:
+def _caveats(side: Side) -> dict[str, str]:
     measured = ((cell, *each) for cell in side.cells for each in side.profiles(cell).items())
-    found = {f"{side.cell_id(cell)} {batch}": caveat(profile_result(o)) for cell, batch, o in measured}
+    found = {f"{side.cell_id(cell)} {batch}": _caveat(profile_result(o)) for cell, batch, o in measured}
     return {subject: text for subject, text in found.items() if text}
+
+
+def _caveat(result: ProfileResult) -> str:
+    return f"disturbed: {caveat(result)}" if is_disturbed(result) else caveat(result)
 
 
 def _other_outputs(first: PackageFile, second: PackageFile) -> list[Row]:

@@ -8,27 +8,33 @@ from pytest_navigator.gates.ranking import rivals
 from pytest_navigator.package.query.strategies import SUMMARY, MaxThroughputStrategy, best, candidates
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_navigator.package.query.results import Results
     from pytest_navigator.package.query.strategies import Figure
     from pytest_navigator.profiling.quiet import Span
 
 
-def disputed(results: Results) -> dict[str, list[Figure]]:
-    """Return name of a strategy -> what it chooses, and those that may be better; of those that are certain nothing."""
-    winners = best(results).winners
-    return {name: [won, *others] for name, won in winners if (others := contenders(results, name, won))}
+def disputed(results: Results, *, files_only: bool = False) -> dict[str, list[Figure]]:
+    """Return name of a strategy -> what it chooses, and those that may be better; of those that are certain nothing.
+
+    Args:
+        files_only: leave out the live model.
+    """
+    figures, winners = candidates(results, include_source=not files_only), best(results, files_only=files_only).winners
+    return {name: [won, *others] for name, won in winners if (others := _contenders(figures, name, won))}
 
 
-def contenders(results: Results, strategy: str, chosen: Figure) -> list[Figure]:
+def _contenders(figures: Sequence[Figure], strategy: str, chosen: Figure) -> list[Figure]:
     """Return those that may be better than what a strategy of the summary chose, each runner once."""
     whole = strategy == MaxThroughputStrategy().name
     rule = next(each for each in SUMMARY.values() if each.name == strategy)
+    others = [figure for figure in figures if figure.place != chosen.place]
+    # Of a runner's batch sizes each may be it, not only the one that is its best as far as was seen.
     places: dict[str, list[Figure]] = {}
-    for figure in candidates(results):
-        places.setdefault(figure.place, []).append(figure)
-    others = [rule.choose(own) for place, own in places.items() if place != chosen.place]
-    found = rivals(_cost(chosen, whole=whole), [_cost(each, whole=whole) for each in others])
-    return [others[i] for i in found]
+    for i in rivals(_cost(chosen, whole=whole), [_cost(each, whole=whole) for each in others]):
+        places.setdefault(others[i].place, []).append(others[i])
+    return [rule.choose(own) for own in places.values()]
 
 
 def _cost(figure: Figure, *, whole: bool) -> Span:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_navigator.comparison.divergence import FOLDER
 from pytest_navigator.core.ours import RELEASED
 from pytest_navigator.core.plain import write_atomically
+from pytest_navigator.package.query.disputed import disputed
 from pytest_navigator.package.query.strategies import best
 from pytest_navigator.package.zip.file_names import colliding, name_problem
 from pytest_navigator.samples.polygraphy_json import INPUTS, OUTPUTS
@@ -32,7 +33,7 @@ SMALL = ("config.yaml", "format.log", "reproduce_")
 
 KEPT: dict[str, Callable[[Results, Sequence[str]], set[str]]] = {
     "all": lambda results, required: {variant.key for variant in results.suite.variants},
-    "best": lambda results, required: _with_parents(results, best(results, files_only=True).keys),
+    "best": lambda results, required: _with_parents(results, _best(results)),
     "required": lambda results, required: _with_parents(results, _named(results, required)),
     "none": lambda results, required: set(),
 }
@@ -169,6 +170,12 @@ def _names(results: Results, variant: Variant) -> set[str]:
     runners = [results.suite.runners[name] for name in variant.runners if name in results.suite.runners]
     cells = (name for r in runners for name in (f"{variant.key}-{r.runtime}", r.name, r.runtime))
     return {variant.key, variant.format, *cells}
+
+
+def _best(results: Results) -> set[str]:
+    """Return the keys of what the summary's strategies choose among files, and of what may be better."""
+    open_ = {figure.key for figures in disputed(results, files_only=True).values() for figure in figures}
+    return best(results, files_only=True).keys | open_
 
 
 def _with_parents(results: Results, keys: set[str]) -> set[str]:

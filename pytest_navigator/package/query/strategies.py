@@ -1,8 +1,8 @@
 """Which runner is the best one: Model Navigator's strategies (pure).
 
-They rank by the latencies that were measured; a disturbed one counts by its quietest calls, which it has shown that it
-can have. Where that leaves open which one is faster, the smallest figure that was seen is the smaller risk, and
-`gates.ranking` says what it leaves open; of equal ones the first of the suite is chosen.
+They rank by the latencies that were measured; where one of them is disturbed all count by their quietest calls, which
+they have shown that they can have. Where that leaves open which one is faster, the smallest figure that was seen is the
+smaller risk, and `gates.ranking` says what it leaves open; of equal ones the first of the suite is chosen.
 
 The summary of a run, `--nav-keep=best`, status.yaml and `Package.get_runner` choose by this code.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_navigator.core.facts import profile_result
@@ -20,7 +20,7 @@ from pytest_navigator.core.steps import Status
 from pytest_navigator.errors import ConfigError, StrategyError
 from pytest_navigator.package.query.results import combined
 from pytest_navigator.profiling.figures import caveat, rate, spread
-from pytest_navigator.profiling.quiet import Span, span
+from pytest_navigator.profiling.quiet import Span, alike, span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -130,8 +130,9 @@ class MaxThroughputWithLatencyBudgetStrategy(Strategy):
         fitting = [figure for figure in figures if figure.span.value <= self.latency_budget]
         if not fitting:
             best = MinLatencyStrategy().choose(figures)
+            what = "latency of quiet calls" if best.span.value < best.p50_latency else "p50 latency"
             raise StrategyError(
-                f"{self.name}: no runner is within {self.latency_budget:g} ms; the smallest p50 latency is "
+                f"{self.name}: no runner is within {self.latency_budget:g} ms; the smallest {what} is "
                 f"{best.span.value:.4g} ms ({best.place})"
             )
         return MaxThroughputStrategy().choose(fitting)
@@ -293,13 +294,14 @@ def candidates(results: Results, *, include_source: bool = True, verified_only: 
         include_source: whether the live model counts, which is in no package.
         verified_only: leave out what no `verify_` test and nobody by `set_verified` vouches for.
     """
-    cells = [
-        (key, runner)
-        for key, runner in results.cells()
-        if (include_source or results.variant(key).file) and results.worth(key, runner)
-        if not verified_only or results.verified(key, runner)
+    worth = figures_of(results, [cell for cell in results.cells() if results.worth(*cell)])
+    spans = alike([figure.span for figure in worth])
+    return [
+        replace(figure, undisturbed=span)
+        for figure, span in zip(worth, spans, strict=True)
+        if include_source or results.variant(figure.key).file
+        if not verified_only or results.verified(figure.key, figure.runner)
     ]
-    return figures_of(results, cells)
 
 
 def figures_of(results: Results, cells: Collection[tuple[str, str]]) -> list[Figure]:

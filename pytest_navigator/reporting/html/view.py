@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_navigator._version import __version__
 from pytest_navigator.core.steps import Status
+from pytest_navigator.package.query.disputed import disputed
 from pytest_navigator.reporting.budgets import HEADINGS as BUDGETS
 from pytest_navigator.reporting.budgets import budget_rows, unjudged
 from pytest_navigator.reporting.causes import causes
-from pytest_navigator.reporting.disturbances import disputes
+from pytest_navigator.reporting.disturbances import DISTURBED, disputes
 from pytest_navigator.reporting.html.cells import Cell, cells
 from pytest_navigator.reporting.html.changes import Changes, changes
 from pytest_navigator.reporting.html.difference import differences
@@ -120,7 +121,7 @@ def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
         title=title(results),
         failed=model.failed,
         verdict=_verdict_of(model),
-        best=f"{winners[-1][1]} ms ({winners[-1][3]}, {winners[-1][4]})" if winners else "-",
+        best=_best(results, winners),
         reasons=model.reasons,
         head=HEADINGS,
         rows=tuple(map(cells, matrix(results))),
@@ -132,6 +133,14 @@ def _model(run: RunReport, model: ModelReport, anchor: str, room: int) -> Model:
         notes=_notes(run, model),
         skipped=tuple(_skipped(results)),
     )
+
+
+def _best(results: Results, winners: Sequence[Sequence[str]]) -> str:
+    """Return what the last strategy chooses, the least latency."""
+    if not winners:
+        return "-"
+    name, latency, _, runner, model, *_ = winners[-1]
+    return f"{latency} ms ({runner}, {model}{f'; {DISTURBED}' if name in disputed(results) else ''})"
 
 
 def _notes(run: RunReport, model: ModelReport) -> tuple[str, ...]:
