@@ -109,9 +109,11 @@ def needed(points: Sequence[Point], rtol: float) -> tuple[float, float]:
     above = bisect_left(LADDER, rtol)
     if above == len(LADDER):
         return least, _line(points, LADDER[-1])
-    if LADDER[above] == rtol or _decides(points, LADDER[above - 1]) == _decides(points, LADDER[above]):
+    below, beyond = LADDER[max(0, above - 1)], LADDER[above]
+    # Where no element needs any atol none is kept: one that is at no rung the largest may be it before that.
+    whole = _line(points, beyond) > 0 and _decides(points, below) == _decides(points, beyond)
+    if beyond == rtol or whole:
         return least, least
-    below, beyond = LADDER[above - 1], LADDER[above]
     share = (rtol - below) / (beyond - below)
     return least, max(least, (1 - share) * _line(points, below) + share * _line(points, beyond))
 

@@ -89,6 +89,7 @@ def test_on_the_ladder_nothing_but_rounding_is_unknown(pair: tuple[Floats, Float
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e3), st.floats(1e-9, 1.0)), min_size=1, max_size=40), st.floats(0, 0.2))
+@example([(125.0, 0.25), (510.0, 1.0)], 0.001953125)  # at 2e-3 neither needs any
 def test_what_is_needed_lies_between_the_bounds(elements: list[tuple[float, float]], rtol: float) -> None:
     magnitude, difference = (np.array(column) for column in zip(*elements, strict=True))
     edge = Edge()
