@@ -8,18 +8,17 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pytest_navigator.isolation.numerics import SETTINGS
 from pytest_navigator.isolation.on_import import OnImport
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
     from types import ModuleType
 
     from pytest_navigator.core.plain import JSON
     from pytest_navigator.isolation.process import Process
     from pytest_navigator.isolation.starting import Start
-
-FRAMEWORKS = ("torch", "tensorflow", "jax")
 
 # What a child reads when it needs it, and can be told later.
 OUR_OWN = "NAV_"
@@ -34,7 +33,7 @@ class EarlyChild(OnImport):
         names: of the frameworks.
     """
 
-    def __init__(self, cwd: Path, names: tuple[str, ...] = FRAMEWORKS) -> None:
+    def __init__(self, cwd: Path, names: Collection[str] = tuple(SETTINGS)) -> None:
         super().__init__(names)
         self._cwd = cwd
         self._process: Process | None = None

@@ -43,11 +43,7 @@ class Process:
         imported: from when to when it made the imports that were asked for together, in s since the epoch.
     """
 
-    def __init__(
-        self,
-        start: Start,
-        settings: dict[str, dict[str, JSON]],
-    ) -> None:
+    def __init__(self, start: Start, settings: dict[str, dict[str, JSON]]) -> None:
         self.importing = ""
         self.failed: dict[str, str] = {}
         self.imported: list[tuple[float, float]] = []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 EARLY: pytest.StashKey[EarlyChild] = pytest.StashKey()
-WORKER = "PYTEST_XDIST_WORKER"
+WORKER = "PYTEST_XDIST_WORKER"  # `devices.assignment.WORKER`, written out: it would be imported before a conftest.py
 
 
 def watch(config: pytest.Config) -> None:

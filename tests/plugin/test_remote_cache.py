@@ -155,24 +155,38 @@ def test_a_server_that_never_answers_is_given_up(
     assert "is not used (Read timeout" in line
 
 
+@pytest.fixture
+def gone_on(
+    machine: Callable[[str], Path], nav: Nav, mortal: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Cut], list[str]]:
+    """Run over a way that breaks, and find that all was done without the cache; returns the warnings."""
+
+    def run_over(way: Cut) -> list[str]:
+        speak_to(way.url, monkeypatch)
+        one = machine("one")
+        result = run(nav, cache=mortal.url)
+        way.close()
+        assert way.broken.is_set()
+        assert set(words(result).values()) == {"PASSED"}
+        assert counted(one) == ALL
+        return warned(result)
+
+    return run_over
+
+
 @pytest.mark.parametrize(("after", "killed"), [(0, False), (900, True), (2000, False)])
 def test_a_write_that_breaks_leaves_whole_entries_only(
     machine: Callable[[str], Path],
     nav: Nav,
     mortal: Bucket,
     monkeypatch: pytest.MonkeyPatch,
+    gone_on: Callable[[Cut], list[str]],
     after: int,
     killed: bool,
 ) -> None:
     way = Cut(mortal.server.port, up=after, verb="PUT", server=mortal.server if killed else None)
-    speak_to(way.url, monkeypatch)
-    one = machine("one")
-    result = run(nav, cache=mortal.url)
-    way.close()
-    assert way.broken.is_set()
-    assert set(words(result).values()) == {"PASSED"}
-    assert counted(one) == ALL
-    (line,) = warned(result)
+    told = gone_on(way)
+    (line,) = told
     assert line.startswith(f"WARNING: nothing can be added to {mortal.url} (")
     if not killed:
         speak_to(mortal.server.url, monkeypatch)
@@ -186,21 +200,13 @@ def test_a_write_that_breaks_leaves_whole_entries_only(
 
 @pytest.mark.parametrize("after", [0, 2000])
 def test_a_server_that_is_silent_in_a_write_is_given_up(
-    machine: Callable[[str], Path], nav: Nav, mortal: Bucket, monkeypatch: pytest.MonkeyPatch, after: int
+    mortal: Bucket, monkeypatch: pytest.MonkeyPatch, gone_on: Callable[[Cut], list[str]], after: int
 ) -> None:
     """It has taken the connection, and the first bytes or none."""
     monkeypatch.setattr(remote, "SENT_WITHIN", 2.0)
     way = Cut(mortal.server.port, up=after, verb="PUT", silent=True)
-    speak_to(way.url, monkeypatch)
-    one = machine("one")
-    result = run(nav, cache=mortal.url)
-    way.close()
-    assert way.broken.is_set()
-    assert set(words(result).values()) == {"PASSED"}
-    assert counted(one) == ALL
-    assert warned(result) == [
-        f"WARNING: nothing can be added to {mortal.url} (no answer in time); the run went on without"
-    ]
+    told = gone_on(way)
+    assert told == [f"WARNING: nothing can be added to {mortal.url} (no answer in time); the run went on without"]
     assert mortal.names() == []
 
 

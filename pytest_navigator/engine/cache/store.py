@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 ENTRY = "entry.json"  # In an entry: its record, and the SHA-256 of every file and of itself
 CHUNK = 2**20
-LARGEST = (
-    2**26
-)  # B of such a description, with the log of its step: whoever can write into a cache could fill our memory
+LARGEST = 2**26  # B of such a description, with the log of its step: others write into a shared cache
 
 # What reading something raises that is half an entry, another one, or was changed.
 DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError)

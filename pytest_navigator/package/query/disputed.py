@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_navigator.gates.ranking import rivals
-from pytest_navigator.package.query.strategies import SUMMARY, MaxThroughputStrategy, best, candidates
+from pytest_navigator.package.query.strategies import SUMMARY, MaxThroughputStrategy, best_of, candidates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,8 @@ def disputed(results: Results, *, files_only: bool = False) -> dict[str, list[Fi
     Args:
         files_only: leave out the live model.
     """
-    figures, winners = candidates(results, include_source=not files_only), best(results, files_only=files_only).winners
+    figures = candidates(results, include_source=not files_only)
+    winners = best_of(figures).winners
     return {name: [won, *others] for name, won in winners if (others := _contenders(figures, name, won))}
 
 

@@ -283,7 +283,11 @@ def best(results: Results, *, files_only: bool = False) -> Best:
     Args:
         files_only: leave out the live model, which is in no package.
     """
-    figures = candidates(results, include_source=not files_only)
+    return best_of(candidates(results, include_source=not files_only))
+
+
+def best_of(figures: Sequence[Figure]) -> Best:
+    """Return what they choose of some figures, which may be none."""
     return Best(**{name: strategy.choose(figures) for name, strategy in SUMMARY.items()}) if figures else Best()
 
 

@@ -105,7 +105,7 @@ def _way(results: Results, outcome: Outcome, own: str) -> Diagnosis | None:
 
 def _question(results: Results, outcome: Outcome, cell: str, folder: Path, seconds: float) -> Question:
     facts = facts_of(outcome, CorrectnessFacts)
-    assert results.signature is not None  # `_chosen` has seen to that
+    assert results.signature is not None  # `comparison` has seen to that
     case, failed = worst_case(facts.outputs, results.source_facts.cases)
     return Question(
         str(folder),
